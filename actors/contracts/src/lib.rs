@@ -1,0 +1,30 @@
+//! What the actors of a site agree on: ids, pictures, frames, events, alerts, errors, and the ports to the world outside.
+//!
+//! This crate promises to stay free of actors and of I/O: an adapter implements a port and never sees an actor; an actor
+//! is tested with a fake of the port and never links GStreamer, ONNX Runtime or RocksDB.
+
+pub mod alert;
+pub mod camera;
+pub mod clock;
+pub mod error;
+pub mod event;
+pub mod frame;
+pub mod geometry;
+pub mod ids;
+pub mod picture;
+pub mod ports;
+pub mod secret;
+pub mod stats;
+
+pub use alert::{Alert, AlertDraft, EvidenceRef, Severity};
+pub use clock::{Clock, SystemClock};
+pub use error::{ErrorKind, ErrorRecord};
+pub use event::{DetectionEvent, Object, Track};
+pub use frame::{CaptureTime, Frame, TimeSource};
+pub use geometry::{BBox, Polygon};
+pub use ids::{CameraId, ModelId, RuleId, SiteId, UploaderId};
+pub use picture::{Picture, PixelFormat};
+pub use secret::Secret;
+
+/// An instant in UTC with nanosecond precision.
+pub type Timestamp = jiff::Timestamp;

@@ -1,0 +1,9 @@
+//! Ports: what the actors need of the world outside, as traits. An adapter implements one; the test kit has a fake of each.
+
+pub mod bus;
+pub mod evidence;
+pub mod inference;
+pub mod media;
+pub mod probe;
+pub mod rule;
+pub mod store;

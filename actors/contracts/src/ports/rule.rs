@@ -1,0 +1,32 @@
+//! The rule port: pure evaluation, fed by event time.
+
+use std::sync::Arc;
+
+use crate::{AlertDraft, DetectionEvent, Timestamp};
+
+/// A compiled rule. It has no clock and does no I/O: the same events in the same order give the same alerts.
+pub trait RuleProgram: Send {
+    /// Takes one event. Time only moves forward within a camera; a late event is the program's to refuse and to count.
+    fn on_event(&mut self, event: &Arc<DetectionEvent>) -> Vec<AlertDraft>;
+
+    /// Tells that no event before `now` will come any more.
+    fn advance(&mut self, now: Timestamp) -> Vec<AlertDraft>;
+
+    /// What the rule has counted so far.
+    fn stats(&self) -> RuleStats;
+}
+
+/// What a rule has counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct RuleStats {
+    /// Events taken.
+    pub events: u64,
+    /// Events in which the condition held.
+    pub matched: u64,
+    /// Alerts drafted.
+    pub fired: u64,
+    /// Times that a cooldown held an alert back.
+    pub held_back: u64,
+    /// Events that came too late to count.
+    pub late: u64,
+}

@@ -1,0 +1,226 @@
+//! The store port: alerts, events, journal and outboxes, written in atomic batches.
+
+use std::{ops::Range, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Alert, CameraId, DetectionEvent, ErrorKind, ErrorRecord, RuleId, Severity, Timestamp};
+
+/// A store. Calls block for as long as the disk does: call them from a thread that may.
+pub trait StorePort: Send + Sync {
+    /// Writes all of the batch or nothing. With [`Durability::Synced`], it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// When the disk is full, read-only or damaged. Nothing of the batch is written then.
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// One alert.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn alert(&self, id: Uuid) -> Result<Option<Alert>, StoreError>;
+
+    /// Alerts, newest first.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn alerts(&self, query: &AlertQuery) -> Result<Page<Alert>, StoreError>;
+
+    /// Detection events of one camera or of all within a time, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn events(
+        &self,
+        camera: Option<&CameraId>,
+        within: Range<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<DetectionEvent>, StoreError>;
+
+    /// Error records, last seen first.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn errors(&self, query: &ErrorQuery) -> Result<Page<ErrorRecord>, StoreError>;
+
+    /// The oldest entries of an outbox, in the order in which they were appended.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn outbox(&self, queue: &str, limit: usize) -> Result<Vec<OutboxEntry>, StoreError>;
+
+    /// How many entries each outbox holds, including those whose uploader is gone.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn outbox_lengths(&self) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Removes what is older or more than the policy allows.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    fn retain(&self, policy: &Retention, now: Timestamp) -> Result<Removed, StoreError>;
+
+    /// How big it is.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn usage(&self) -> Result<StoreUsage, StoreError>;
+}
+
+/// Writes that belong together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// What to write.
+    pub writes: Vec<Write>,
+    /// When it counts as written.
+    pub durability: Durability,
+}
+
+/// When a batch counts as written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The process has it: survives a kill, not a power cut.
+    #[default]
+    Buffered,
+    /// The disk has it.
+    Synced,
+}
+
+/// One write of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// An alert, under its id.
+    Alert(Alert),
+    /// A detection event.
+    Event(std::sync::Arc<DetectionEvent>),
+    /// An error record; replaces the one with the same id.
+    Error(ErrorRecord),
+    /// Something for an outbox, at its end.
+    Append {
+        /// The outbox's name: `bus`, or the uploader's id as `uploader/<id>`.
+        queue: String,
+        /// What is to be sent.
+        item: OutboxItem,
+    },
+    /// The sink has acknowledged, or given up for good: removes the entry.
+    Acknowledge {
+        /// The outbox's name.
+        queue: String,
+        /// The entry's place in it.
+        sequence: u64,
+    },
+}
+
+/// What an outbox holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxItem {
+    /// The id by which a receiver deduplicates.
+    pub id: Uuid,
+    /// `alert` or `event`.
+    pub kind: String,
+    /// Where to: a topic, or a key.
+    pub topic: String,
+    /// The payload: a CloudEvent in JSON.
+    pub payload: String,
+}
+
+/// One entry of an outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxEntry {
+    /// Its place: grows by one with each append, never used twice.
+    pub sequence: u64,
+    /// What it holds.
+    pub item: OutboxItem,
+}
+
+/// Which alerts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AlertQuery {
+    /// Of this camera only.
+    pub camera: Option<CameraId>,
+    /// Of this rule only.
+    pub rule: Option<RuleId>,
+    /// At least this severe.
+    pub at_least: Option<Severity>,
+    /// Raised at or after.
+    pub since: Option<Timestamp>,
+    /// Raised before.
+    pub until: Option<Timestamp>,
+    /// Continue after this cursor, from [`Page::next`].
+    pub after: Option<String>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Which error records.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ErrorQuery {
+    /// Of this actor, or of those below it in the tree.
+    pub actor: Option<String>,
+    /// Last seen at or after.
+    pub since: Option<Timestamp>,
+    /// Continue after this cursor, from [`Page::next`].
+    pub after: Option<String>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// The cursor to continue with; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Detection events, by age.
+    pub events_for: Duration,
+    /// Detection events, by size in bytes; the oldest go first.
+    pub events_bytes: u64,
+    /// Alerts, by age.
+    pub alerts_for: Duration,
+    /// Error records, by age since they were last seen.
+    pub errors_for: Duration,
+}
+
+/// What a retention run removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Detection events.
+    pub events: u64,
+    /// Alerts.
+    pub alerts: u64,
+    /// Error records.
+    pub errors: u64,
+}
+
+/// How big a store is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct StoreUsage {
+    /// Bytes on the disk.
+    pub disk_bytes: u64,
+    /// Detection events in it.
+    pub events: u64,
+    /// Alerts in it.
+    pub alerts: u64,
+    /// Error records in it.
+    pub errors: u64,
+}
+
+/// Why the store failed. The text says what and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct StoreError {
+    /// What to do about it.
+    pub kind: ErrorKind,
+    /// A stable word: `full`, `read_only`, `in_use`, `damaged`, `bad_cursor`, `newer_version`, `io`.
+    pub code: &'static str,
+    /// For people.
+    pub text: String,
+}

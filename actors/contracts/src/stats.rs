@@ -1,0 +1,53 @@
+//! Counting what is dropped, by reason: nothing is lost silently.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a frame never became a detection, or an event never reached somebody. The label `reason` of the drop counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropReason {
+    /// More frames per second than the camera's file wants.
+    RateLimit,
+    /// A newer frame took its place before a slot was free.
+    Superseded,
+    /// The picture was damaged.
+    Corrupt,
+    /// The stream has not reached a keyframe yet.
+    AwaitingKeyframe,
+    /// Nobody was there to take it: no model, or the actor is down.
+    NoReceiver,
+    /// The model failed on it.
+    InferenceFailed,
+    /// A bounded queue was full.
+    QueueFull,
+    /// The peer is away, and the kind is one that is not kept.
+    Disconnected,
+}
+
+impl DropReason {
+    /// All reasons, in the order of their declaration.
+    pub const ALL: [Self; 8] = [
+        Self::RateLimit,
+        Self::Superseded,
+        Self::Corrupt,
+        Self::AwaitingKeyframe,
+        Self::NoReceiver,
+        Self::InferenceFailed,
+        Self::QueueFull,
+        Self::Disconnected,
+    ];
+
+    /// The word for metrics and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimit => "rate_limit",
+            Self::Superseded => "superseded",
+            Self::Corrupt => "corrupt",
+            Self::AwaitingKeyframe => "awaiting_keyframe",
+            Self::NoReceiver => "no_receiver",
+            Self::InferenceFailed => "inference_failed",
+            Self::QueueFull => "queue_full",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The actors of a site, and the one place where they are wired together.

@@ -1,0 +1,1 @@
+//! The evidence port over a folder that others can mount.

@@ -1,0 +1,2 @@
+//! The `parapet` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Supervision trees with the semantics of Erlang/OTP, on ractor.

@@ -1,0 +1,1 @@
+//! What tests need: fakes of the ports, a simulated clock, fault injection.
