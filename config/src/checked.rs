@@ -1,0 +1,320 @@
+//! The checked configuration: immutable, complete, every default filled in, every reference resolved.
+//!
+//! Two values are equal exactly when the actor that they declare need not restart.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use parapet_contracts::{
+    CameraId, ModelId, Polygon, RuleId, Secret, Severity, SiteId, UploaderId,
+    camera::{Link, Place, SourceSpec},
+    ports::{inference::Device, store::Retention},
+};
+
+/// A whole site.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SiteConfig {
+    /// `site.yaml`.
+    pub site: Arc<Site>,
+    /// `cameras/*.yaml`.
+    pub cameras: BTreeMap<CameraId, Arc<Camera>>,
+    /// `models/*.yaml`.
+    pub models: BTreeMap<ModelId, Arc<Model>>,
+    /// `rules/*.yaml`.
+    pub rules: BTreeMap<RuleId, Arc<Rule>>,
+    /// `uploaders/*.yaml`.
+    pub uploaders: BTreeMap<UploaderId, Arc<Uploader>>,
+}
+
+/// What holds for the site as a whole. A change of it takes effect at the next start; the reload says so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// The site's id: part of every topic.
+    pub id: SiteId,
+    /// The IANA time zone that schedules are in.
+    pub time_zone: jiff::tz::TimeZone,
+    /// Folders below which files and device nodes may be sources.
+    pub media: Vec<PathBuf>,
+    /// The store.
+    pub store: StoreConfig,
+    /// The evidence folder.
+    pub evidence: EvidenceConfig,
+    /// The bus.
+    pub bus: BusConfig,
+    /// Where HTTP listens.
+    pub http: SocketAddr,
+    /// Logs and traces.
+    pub telemetry: TelemetryConfig,
+    /// The shared library of ONNX Runtime, when it is not where it is looked for.
+    pub onnxruntime: Option<PathBuf>,
+    /// How long an orderly stop may take in all.
+    pub shutdown: Duration,
+}
+
+/// The store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreConfig {
+    /// Its folder.
+    pub path: PathBuf,
+    /// What is kept for how long.
+    pub retention: Retention,
+}
+
+/// The evidence folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvidenceConfig {
+    /// The folder.
+    pub path: PathBuf,
+    /// JPEG quality, 1 to 100.
+    pub quality: u8,
+    /// How long pictures are kept.
+    pub keep_for: Duration,
+}
+
+/// The bus.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BusConfig {
+    /// A broker inside the process.
+    Embedded {
+        /// Where it listens.
+        listen: SocketAddr,
+    },
+    /// A broker elsewhere.
+    Broker {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// TLS, when the address is `mqtts://`.
+        tls: Option<TlsConfig>,
+        /// User and password.
+        credentials: Option<(Secret, Secret)>,
+        /// The client's id.
+        client_id: String,
+    },
+}
+
+/// TLS of a client.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TlsConfig {
+    /// Certificates to trust, PEM; the system's when absent.
+    pub ca: Option<PathBuf>,
+    /// The client's certificate chain and key, PEM.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+/// Logs and traces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TelemetryConfig {
+    /// `tracing` filter directives, such as `info` or `parapet=debug`.
+    pub level: String,
+    /// JSON lines rather than text for people.
+    pub json: bool,
+    /// OTLP over HTTP: the collector's base address.
+    pub otlp: Option<String>,
+}
+
+/// A camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Camera {
+    /// Its id.
+    pub id: CameraId,
+    /// What people call it.
+    pub name: String,
+    /// A camera that is not enabled has an actor that reads nothing.
+    pub enabled: bool,
+    /// Where its pictures come from.
+    pub source: SourceSpec,
+    /// A frame must come within this time, or the source is opened anew.
+    pub stall_after: Duration,
+    /// The models that look at it.
+    pub models: Vec<ModelId>,
+    /// Named zones.
+    pub zones: BTreeMap<String, Polygon>,
+    /// Where it hangs.
+    pub place: Option<Place>,
+    /// How it reaches the site.
+    pub link: Option<Link>,
+    /// The id of its SIM.
+    pub sim: Option<String>,
+    /// Free words.
+    pub tags: Vec<String>,
+}
+
+/// A model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Its id.
+    pub id: ModelId,
+    /// The `.onnx` file; `None` for the null model, which sees nothing and costs nothing.
+    pub file: Option<PathBuf>,
+    /// SHA-256 of the file at the time of the check, so that a new file restarts the slots.
+    pub digest: Option<String>,
+    /// How to feed it and how to read it; what is absent is guessed from the file.
+    pub io: ModelIo,
+    /// Lowest score of a detection, 0 to 1.
+    pub min_score: f32,
+    /// Lowest score by label.
+    pub min_score_by_label: BTreeMap<String, f32>,
+    /// Boxes of one class that overlap more than this are one object (IoU, 0 to 1).
+    pub nms_iou: f32,
+    /// At most this many detections a frame.
+    pub max_detections: usize,
+    /// One slot for each.
+    pub slots: Vec<SlotConfig>,
+    /// Frames per second and camera at most.
+    pub max_fps: Option<f64>,
+    /// An inference that takes longer counts as hung.
+    pub hung_after: Duration,
+}
+
+/// How to feed a model and how to read it. `None` is guessed from the file's shape, metadata and graph.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ModelIo {
+    /// The layout of its output: `yolox`, `yolov5`, `yolov8`, …
+    pub layout: Option<String>,
+    /// Input width and height in pixels.
+    pub size: Option<(u32, u32)>,
+    /// `rgb` or `bgr`.
+    pub channels: Option<ChannelOrder>,
+    /// A value v of 0–255 enters as `(v * scale − mean) / std`.
+    pub scale: Option<f32>,
+    /// Mean of each channel, in the model's channel order.
+    pub mean: Option<[f32; 3]>,
+    /// Standard deviation of each channel.
+    pub std: Option<[f32; 3]>,
+    /// How the picture is fitted into the input.
+    pub resize: Option<Resize>,
+    /// The grey value of the padding, 0–255.
+    pub pad: Option<u8>,
+    /// Labels by class.
+    pub labels: Option<Vec<String>>,
+}
+
+/// The order of the colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelOrder {
+    /// Red first.
+    Rgb,
+    /// Blue first, as OpenCV has it.
+    Bgr,
+}
+
+/// How a picture is fitted into the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resize {
+    /// Keep the ratio, picture at the top left, padding right and below.
+    Letterbox,
+    /// Keep the ratio, picture in the middle.
+    LetterboxCentre,
+    /// Fill the input, change the ratio.
+    Stretch,
+}
+
+/// One slot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SlotConfig {
+    /// The hardware.
+    pub device: Device,
+    /// Threads inside one inference (CPU).
+    pub threads: usize,
+}
+
+/// A rule in the classic form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Its id.
+    pub id: RuleId,
+    /// What people call it.
+    pub name: String,
+    /// A rule that is not enabled has an actor that judges nothing.
+    pub enabled: bool,
+    /// The cameras that it watches, all by name.
+    pub cameras: Vec<CameraId>,
+    /// What must be seen in one frame: ALL of them at once.
+    pub when: Vec<Condition>,
+    /// Where, by the bottom centre of the box; `None` is everywhere.
+    pub zone: Option<RuleZone>,
+    /// The condition must hold on every inferred frame for this long.
+    pub held_for: Duration,
+    /// After an alert of a camera, this long none of that camera.
+    pub cooldown: Duration,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The message; `{camera}`, `{label}`, `{count}`, `{score}`, `{zone}` and `{rule}` are filled in.
+    pub message: Option<String>,
+    /// When the rule is awake; empty means always.
+    pub schedule: Vec<Period>,
+    /// Only events of this model; `None`: of any.
+    pub model: Option<ModelId>,
+    /// The time zone of the schedule (the site's).
+    pub time_zone: jiff::tz::TimeZone,
+}
+
+/// So many things of one of these classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// Any of these labels.
+    pub labels: Vec<String>,
+    /// Lowest score, 0 to 1.
+    pub min_score: f32,
+    /// At least this many.
+    pub min_count: usize,
+}
+
+/// Where a rule looks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleZone {
+    /// The name of the cameras' zone, or `None` for a polygon written into the rule.
+    pub name: Option<String>,
+    /// The polygon for each camera.
+    pub polygons: BTreeMap<CameraId, Polygon>,
+}
+
+/// A time of the week.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Period {
+    /// On these days; a period past midnight belongs to the day on which it begins.
+    pub days: Vec<jiff::civil::Weekday>,
+    /// From this time of day, inclusive.
+    pub from: jiff::civil::Time,
+    /// To this time of day, exclusive; not after `from` means on the next day.
+    pub to: jiff::civil::Time,
+}
+
+/// An uploader.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Uploader {
+    /// Its id.
+    pub id: UploaderId,
+    /// A disabled uploader keeps its queue and sends nothing.
+    pub enabled: bool,
+    /// What it sends.
+    pub what: Vec<UploadKind>,
+    /// Where to.
+    pub sink: Sink,
+    /// First and longest wait after a failure.
+    pub backoff: (Duration, Duration),
+}
+
+/// What an uploader can send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UploadKind {
+    /// Alerts.
+    Alerts,
+    /// Detection events.
+    Events,
+}
+
+/// Where an uploader sends to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sink {
+    /// JSON Lines in a file, rotated by size.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Rotate when it is bigger than this many bytes.
+        rotate_bytes: u64,
+        /// Keep this many rotated files.
+        keep: usize,
+    },
+}
