@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod camera;
 pub mod clock;
+pub mod cloudevent;
 pub mod error;
 pub mod event;
 pub mod frame;
@@ -15,6 +16,8 @@ pub mod picture;
 pub mod ports;
 pub mod secret;
 pub mod stats;
+pub mod status;
+pub mod topics;
 
 pub use alert::{Alert, AlertDraft, EvidenceRef, Severity};
 pub use clock::{Clock, SystemClock};

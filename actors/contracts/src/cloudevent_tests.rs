@@ -1,0 +1,178 @@
+//! Round trips of the envelope, and the examples of `docs/events.md` read as a receiver would read them.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::{
+    BBox, EvidenceRef, ModelId, Object, RuleId, Severity, TimeSource, Track,
+    status::{Health, StatusEvent},
+};
+use uuid::Uuid;
+
+fn id(text: &str) -> Uuid {
+    text.parse().unwrap()
+}
+
+fn object() -> Object {
+    Object {
+        label: "person".into(),
+        class: 0,
+        score: 0.5,
+        bbox: BBox { x1: 412.0, y1: 180.5, x2: 470.25, y2: 352.0 },
+        track: Some(Track {
+            id: 7,
+            zones: vec!["ramp".into()],
+            crossed: vec![],
+            since: "2026-11-23T06:30:12Z".parse().unwrap(),
+        }),
+    }
+}
+
+fn detection() -> DetectionEvent {
+    DetectionEvent {
+        id: id("019ab0c4-7a10-7c3e-9d55-2f0d6a1b4e01"),
+        site: SiteId::new("depot-7").unwrap(),
+        camera: CameraId::new("gate-north").unwrap(),
+        model: ModelId::new("people").unwrap(),
+        frame: 1734,
+        ts: "2026-11-23T06:30:14.52Z".parse().unwrap(),
+        ts_source: TimeSource::Rtcp,
+        width: 1280,
+        height: 720,
+        objects: vec![object()],
+    }
+}
+
+fn alert() -> Alert {
+    Alert {
+        id: id("019ab0c4-7a4f-7d02-8b61-91c3e5f7a902"),
+        site: SiteId::new("depot-7").unwrap(),
+        camera: CameraId::new("gate-north").unwrap(),
+        rule: RuleId::new("intruder").unwrap(),
+        model: ModelId::new("people").unwrap(),
+        severity: Severity::Warning,
+        message: "a person for 2 s in ramp".into(),
+        ts: "2026-11-23T06:30:14.52Z".parse().unwrap(),
+        ts_source: TimeSource::Pts,
+        since: "2026-11-23T06:30:12.52Z".parse().unwrap(),
+        raised_at: "2026-11-23T06:30:14.58Z".parse().unwrap(),
+        frame: 1734,
+        event: id("019ab0c4-7a10-7c3e-9d55-2f0d6a1b4e01"),
+        width: 1280,
+        height: 720,
+        objects: vec![object()],
+        evidence: Some(EvidenceRef {
+            path: "2026-11-23/gate-north/019ab0c4-7a4f-7d02-8b61-91c3e5f7a902.jpg".into(),
+            media_type: "image/jpeg".into(),
+            bytes: 48213,
+            sha256: "0".repeat(64),
+        }),
+        trace_id: None,
+    }
+}
+
+fn status(camera: Option<&str>) -> StatusEvent {
+    StatusEvent {
+        id: id("019ab0c4-8000-7000-8000-000000000003"),
+        site: SiteId::new("depot-7").unwrap(),
+        camera: camera.map(|c| CameraId::new(c).unwrap()),
+        ts: "2026-11-23T06:31:00Z".parse().unwrap(),
+        health: Health::Degraded,
+        reason: Some("no frame for 5 s".into()),
+    }
+}
+
+#[test]
+fn every_type_comes_back_as_it_went() {
+    let event = detection();
+    let json = CloudEvent::detection(&event).to_json().unwrap();
+    assert_eq!(Event::from_json(&json).unwrap(), Event::Detection(event));
+
+    let alert = alert();
+    let json = CloudEvent::alert(&alert).to_json().unwrap();
+    assert_eq!(Event::from_json(&json).unwrap(), Event::Alert(Box::new(alert)));
+
+    for camera in [None, Some("gate-north")] {
+        let status = status(camera);
+        let json = CloudEvent::status(&status).to_json().unwrap();
+        assert_eq!(Event::from_json(&json).unwrap(), Event::Status(status));
+    }
+}
+
+#[test]
+fn the_attributes_are_those_of_the_specification() {
+    let event = detection();
+    let json: serde_json::Value = serde_json::from_slice(&CloudEvent::detection(&event).to_json().unwrap()).unwrap();
+    assert_eq!(json["specversion"], "1.0");
+    assert_eq!(json["id"], event.id.to_string());
+    assert_eq!(json["source"], "/parapet/depot-7/cameras/gate-north");
+    assert_eq!(json["type"], DETECTION);
+    assert_eq!(json["subject"], "people");
+    assert_eq!(json["time"], "2026-11-23T06:30:14.52Z");
+    assert_eq!(json["datacontenttype"], "application/json");
+    assert_eq!(json["data"]["objects"][0]["box"], serde_json::json!([412.0, 180.5, 470.25, 352.0]));
+    let site: serde_json::Value =
+        serde_json::from_slice(&CloudEvent::status(&status(None)).to_json().unwrap()).unwrap();
+    assert_eq!(site["source"], "/parapet/depot-7");
+    assert!(site["data"].get("camera").is_none());
+}
+
+#[test]
+fn what_is_unknown_is_ignored_and_what_contradicts_is_refused() {
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&CloudEvent::detection(&detection()).to_json().unwrap()).unwrap();
+    json["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into();
+    json["data"]["added_later"] = 1.into();
+    let read = |json: &serde_json::Value| Event::from_json(&serde_json::to_vec(json).unwrap());
+    assert!(read(&json).is_ok());
+
+    let with = |attribute: &str, value: &str| {
+        let mut changed = json.clone();
+        changed[attribute] = value.into();
+        read(&changed).unwrap_err()
+    };
+    assert_eq!(with("specversion", "0.3"), CloudEventError::SpecVersion("0.3".into()));
+    assert_eq!(with("type", "io.parapet.detection.v9"), CloudEventError::UnknownType("io.parapet.detection.v9".into()));
+    assert_eq!(with("id", "other"), CloudEventError::Inconsistent("id"));
+    assert_eq!(with("source", "/parapet/depot-7/cameras/other"), CloudEventError::Inconsistent("source"));
+    assert!(matches!(with("data", "text"), CloudEventError::Malformed(_)));
+    for bad in [&b""[..], b"{", b"[]", b"null", b"{\"specversion\":\"1.0\"}", &[0xff, 0xfe]] {
+        assert!(matches!(Event::from_json(bad), Err(CloudEventError::Malformed(_))), "{bad:?}");
+    }
+}
+
+/// The reference and the types agree: each JSON block of `docs/events.md` is read, written and compared. A field that the
+/// page shows and the type does not know, or the other way round, fails here.
+#[test]
+fn the_examples_of_the_reference_are_what_the_site_sends() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/events.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let mut kinds = std::collections::BTreeMap::new();
+    for block in text.split("```json\n").skip(1) {
+        let json = block.split("```").next().unwrap();
+        let shown: serde_json::Value = serde_json::from_str(json).unwrap();
+        let written = match Event::from_json(json.as_bytes()).unwrap() {
+            Event::Detection(e) => CloudEvent::detection(&e).to_json().unwrap(),
+            Event::Alert(a) => CloudEvent::alert(&a).to_json().unwrap(),
+            Event::Status(s) => CloudEvent::status(&s).to_json().unwrap(),
+        };
+        // Through the bytes: a number of 32 bits is written in its own shortest form.
+        let written: serde_json::Value = serde_json::from_slice(&written).unwrap();
+        assert_eq!(written, shown, "docs/events.md shows something else than the site sends");
+        *kinds.entry(shown["type"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+    }
+    assert_eq!(kinds.len(), 3, "one example of each type at least: {kinds:?}");
+
+    // Every field of the types has a row in a table.
+    for value in [
+        serde_json::to_value(detection()).unwrap(),
+        serde_json::to_value(alert()).unwrap(),
+        serde_json::to_value(status(Some("gate-north"))).unwrap(),
+        serde_json::to_value(object()).unwrap(),
+        serde_json::to_value(object().track).unwrap(),
+        serde_json::to_value(alert().evidence).unwrap(),
+    ] {
+        for field in value.as_object().unwrap().keys() {
+            assert!(text.contains(&format!("`{field}`")), "docs/events.md does not explain `{field}`");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! MQTT topics of a site. Ids are safe in a topic by construction, so a topic is built and read without escaping.
+//!
+//! ```text
+//! parapet/<site>/cameras/<id>/detections   one frame with its objects, QoS 0 unless an uploader asks for more
+//! parapet/<site>/cameras/<id>/status       retained: how the camera is
+//! parapet/<site>/alerts                    alerts, QoS 1
+//! parapet/<site>/status                    retained: how the site is; `offline` is its last will
+//! ```
+
+use std::{fmt, str::FromStr};
+
+use crate::{CameraId, SiteId};
+
+/// The first level of every topic.
+pub const ROOT: &str = "parapet";
+
+/// A topic that a site publishes on. `Display` gives its text; `parse` takes it back.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// What the models saw in a camera's frames.
+    Detections {
+        /// The site.
+        site: SiteId,
+        /// The camera.
+        camera: CameraId,
+    },
+    /// How a camera is; retained.
+    CameraStatus {
+        /// The site.
+        site: SiteId,
+        /// The camera.
+        camera: CameraId,
+    },
+    /// The site's alerts.
+    Alerts {
+        /// The site.
+        site: SiteId,
+    },
+    /// How the site is; retained, and the topic of its last will.
+    SiteStatus {
+        /// The site.
+        site: SiteId,
+    },
+}
+
+impl Topic {
+    /// Where a camera's detections go.
+    pub fn detections(site: &SiteId, camera: &CameraId) -> Self {
+        Self::Detections { site: site.clone(), camera: camera.clone() }
+    }
+
+    /// Where a camera's status goes.
+    pub fn camera_status(site: &SiteId, camera: &CameraId) -> Self {
+        Self::CameraStatus { site: site.clone(), camera: camera.clone() }
+    }
+
+    /// Where a site's alerts go.
+    pub fn alerts(site: &SiteId) -> Self {
+        Self::Alerts { site: site.clone() }
+    }
+
+    /// Where a site's status goes.
+    pub fn site_status(site: &SiteId) -> Self {
+        Self::SiteStatus { site: site.clone() }
+    }
+
+    /// The site whose topic it is.
+    pub fn site(&self) -> &SiteId {
+        match self {
+            Self::Detections { site, .. }
+            | Self::CameraStatus { site, .. }
+            | Self::Alerts { site }
+            | Self::SiteStatus { site } => site,
+        }
+    }
+
+    /// True for a topic whose last message the broker keeps for those who come later.
+    pub fn is_retained(&self) -> bool {
+        matches!(self, Self::CameraStatus { .. } | Self::SiteStatus { .. })
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Detections { site, camera } => write!(f, "{ROOT}/{site}/cameras/{camera}/detections"),
+            Self::CameraStatus { site, camera } => write!(f, "{ROOT}/{site}/cameras/{camera}/status"),
+            Self::Alerts { site } => write!(f, "{ROOT}/{site}/alerts"),
+            Self::SiteStatus { site } => write!(f, "{ROOT}/{site}/status"),
+        }
+    }
+}
+
+/// Why a text is no topic.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is no topic of a site: expected {ROOT}/<site>/alerts, {ROOT}/<site>/status, or {ROOT}/<site>/cameras/<id>/detections or /status"
+)]
+pub struct UnknownTopic {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for Topic {
+    type Err = UnknownTopic;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTopic> {
+        let unknown = || UnknownTopic { text: text.to_owned() };
+        let site = |id: &str| SiteId::new(id).map_err(|_| unknown());
+        let camera = |id: &str| CameraId::new(id).map_err(|_| unknown());
+        let levels: Vec<&str> = text.split('/').collect();
+        match levels.as_slice() {
+            [ROOT, s, "alerts"] => Ok(Self::Alerts { site: site(s)? }),
+            [ROOT, s, "status"] => Ok(Self::SiteStatus { site: site(s)? }),
+            [ROOT, s, "cameras", c, "detections"] => Ok(Self::Detections { site: site(s)?, camera: camera(c)? }),
+            [ROOT, s, "cameras", c, "status"] => Ok(Self::CameraStatus { site: site(s)?, camera: camera(c)? }),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+/// The filter for everything that a site publishes.
+pub fn filter_all(site: &SiteId) -> String {
+    format!("{ROOT}/{site}/#")
+}
+
+/// The filter for the detections of all of a site's cameras.
+pub fn filter_detections(site: &SiteId) -> String {
+    format!("{ROOT}/{site}/cameras/+/detections")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_topic_and_its_text_agree() {
+        let (site, camera) = (SiteId::new("depot-7").unwrap(), CameraId::new("gate-north").unwrap());
+        for (topic, text, retained) in [
+            (Topic::detections(&site, &camera), "parapet/depot-7/cameras/gate-north/detections", false),
+            (Topic::camera_status(&site, &camera), "parapet/depot-7/cameras/gate-north/status", true),
+            (Topic::alerts(&site), "parapet/depot-7/alerts", false),
+            (Topic::site_status(&site), "parapet/depot-7/status", true),
+        ] {
+            assert_eq!(topic.to_string(), text);
+            assert_eq!(text.parse::<Topic>().unwrap(), topic);
+            assert_eq!(topic.is_retained(), retained, "{text}");
+            assert_eq!(topic.site(), &site);
+        }
+        assert_eq!(filter_all(&site), "parapet/depot-7/#");
+        assert_eq!(filter_detections(&site), "parapet/depot-7/cameras/+/detections");
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for bad in [
+            "",
+            "parapet",
+            "parapet/depot",
+            "parapet//alerts",
+            "parapet/Depot/alerts",
+            "parapet/depot/alerts/",
+            "/parapet/depot/alerts",
+            "parapet/depot/cameras/gate/other",
+            "parapet/depot/cameras/+/status",
+            "other/depot/status",
+        ] {
+            assert!(bad.parse::<Topic>().is_err(), "{bad:?} was taken");
+        }
+    }
+}
