@@ -1,0 +1,4 @@
+//! What every implementation of a port must do, run on the fake and on the real adapter.
+
+pub mod samples;
+pub mod store;

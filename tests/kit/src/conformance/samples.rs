@@ -1,0 +1,104 @@
+//! Alerts, events and records to write, each made of a number.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use parapet_contracts::{
+    Alert, DetectionEvent, ErrorRecord, EvidenceRef, Object, Severity, TimeSource, Timestamp, Track,
+    ports::store::{OutboxItem, Write},
+};
+use uuid::Uuid;
+
+/// 2026-11-23T00:00:00Z plus `seconds`.
+pub fn time(seconds: u64) -> Timestamp {
+    Timestamp::from_second(1_795_392_000 + i64::try_from(seconds).unwrap()).unwrap()
+}
+
+/// An id made of a number.
+pub fn id(number: u64) -> Uuid {
+    Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(number))
+}
+
+/// An alert with all its fields set, raised `seconds` after [`time`]`(0)`.
+pub fn alert(number: u64, camera: &str, rule: &str, severity: Severity, seconds: u64) -> Alert {
+    Alert {
+        id: id(number),
+        site: "harbour".parse().unwrap(),
+        camera: camera.parse().unwrap(),
+        rule: rule.parse().unwrap(),
+        model: "people".parse().unwrap(),
+        severity,
+        message: "1 person in “yard” – since 3 s".to_owned(),
+        ts: time(seconds),
+        ts_source: TimeSource::Rtcp,
+        since: time(seconds),
+        raised_at: time(seconds),
+        frame: number,
+        event: id(number + 1_000_000),
+        width: 1280,
+        height: 720,
+        objects: vec![object()],
+        evidence: Some(EvidenceRef {
+            path: format!("2026-11-23/{camera}/{}.jpg", id(number)),
+            media_type: "image/jpeg".to_owned(),
+            bytes: 123_456,
+            sha256: "ab".repeat(32),
+        }),
+        trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()),
+    }
+}
+
+/// An event whose frame is `number`, taken `seconds` after [`time`]`(0)`.
+pub fn event(number: u64, camera: &str, seconds: u64) -> Arc<DetectionEvent> {
+    Arc::new(DetectionEvent {
+        id: id(number),
+        site: "harbour".parse().unwrap(),
+        camera: camera.parse().unwrap(),
+        model: "people".parse().unwrap(),
+        frame: number,
+        ts: time(seconds),
+        ts_source: TimeSource::Pts,
+        width: 1280,
+        height: 720,
+        objects: vec![object()],
+    })
+}
+
+/// An error record of an actor, seen once, `seconds` after [`time`]`(0)`.
+pub fn error(number: u64, actor: &str, seconds: u64) -> ErrorRecord {
+    ErrorRecord {
+        id: id(number),
+        actor: actor.to_owned(),
+        kind: "stall".to_owned(),
+        text: "no frame for 5 s: is the camera on?".to_owned(),
+        first: time(seconds),
+        last: time(seconds),
+        count: 1,
+        trace_id: None,
+    }
+}
+
+/// What [`append`] puts into an outbox.
+pub fn item(number: u64) -> OutboxItem {
+    OutboxItem {
+        id: id(number),
+        kind: "alert".to_owned(),
+        topic: "parapet/harbour/alerts".to_owned(),
+        payload: format!("{{\"n\":{number}}}"),
+    }
+}
+
+/// Appends [`item`]`(number)`.
+pub fn append(queue: &str, number: u64) -> Write {
+    Write::Append { queue: queue.to_owned(), item: item(number) }
+}
+
+fn object() -> Object {
+    Object {
+        label: "person".to_owned(),
+        class: 0,
+        score: 0.87,
+        bbox: [10.5, 20.25, 110.0, 220.75].into(),
+        track: Some(Track { id: 4, zones: vec!["yard".to_owned()], crossed: vec![], since: time(0) }),
+    }
+}

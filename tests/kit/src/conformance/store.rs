@@ -1,0 +1,433 @@
+//! What every store must do. A test module calls [`store_conformance!`](crate::store_conformance) with a closure that makes
+//! an empty store and whatever has to live as long as it.
+#![allow(clippy::unwrap_used)]
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use parapet_contracts::{
+    ErrorKind, Severity,
+    ports::store::{AlertQuery, Batch, Durability, ErrorQuery, Retention, StorePort, Write},
+};
+use uuid::Uuid;
+
+use super::samples::{alert, append, error, event, id, item, time};
+
+/// Makes one `#[test]` of each check. The closure gives `(guard, store)`.
+#[macro_export]
+macro_rules! store_conformance {
+    ($make:expr) => {
+        $crate::store_conformance!(@each $make;
+            an_empty_store_is_empty
+            an_alert_comes_back_as_it_was_written
+            an_alert_written_again_is_one_alert
+            alerts_are_paged_newest_first
+            alerts_are_filtered
+            paging_goes_on_while_alerts_are_written
+            alerts_of_the_same_instant_are_all_paged
+            a_bad_cursor_is_refused
+            events_are_read_by_camera_and_time
+            events_written_again_are_one_event
+            an_error_record_replaces_the_one_with_its_id
+            error_records_are_listed_last_seen_first
+            error_records_are_filtered_by_actor_and_those_below
+            an_outbox_keeps_order_and_counts_up
+            an_emptied_outbox_never_uses_a_sequence_twice
+            outboxes_do_not_see_each_other
+            acknowledging_what_is_not_there_changes_nothing
+            later_writes_of_a_batch_see_earlier_ones
+            commits_from_many_threads_are_all_kept
+            retention_by_age_removes_what_is_older
+            retention_by_size_removes_the_oldest_events
+        );
+    };
+    (@each $make:expr; $($check:ident)*) => {
+        $(
+            #[test]
+            fn $check() {
+                let (_guard, store) = ($make)();
+                $crate::conformance::store::$check(&store);
+            }
+        )*
+    };
+}
+
+fn commit(store: &dyn StorePort, writes: Vec<Write>) {
+    store.commit(&Batch { writes, durability: Durability::Buffered }).unwrap();
+}
+
+fn all_alerts(store: &dyn StorePort, query: &AlertQuery) -> Vec<Uuid> {
+    let mut query = query.clone();
+    let mut ids = Vec::new();
+    for _ in 0..10_000 {
+        let page = store.alerts(&query).unwrap();
+        assert!(page.items.len() <= query.limit);
+        ids.extend(page.items.iter().map(|a| a.id));
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return ids,
+        }
+    }
+    panic!("paging does not end");
+}
+
+/// Nothing in, nothing out, no error.
+pub fn an_empty_store_is_empty(store: &dyn StorePort) {
+    let page = store.alerts(&AlertQuery { limit: 10, ..Default::default() }).unwrap();
+    assert!(page.items.is_empty() && page.next.is_none());
+    assert!(store.errors(&ErrorQuery { limit: 10, ..Default::default() }).unwrap().items.is_empty());
+    assert_eq!(store.alert(id(1)).unwrap(), None);
+    assert!(store.events(None, time(0)..time(1_000_000), 10).unwrap().is_empty());
+    assert!(store.outbox("bus", 10).unwrap().is_empty());
+    assert!(store.outbox_lengths().unwrap().iter().all(|(_, n)| *n == 0));
+    let usage = store.usage().unwrap();
+    assert_eq!((usage.alerts, usage.events, usage.errors), (0, 0, 0));
+    commit(store, vec![]);
+}
+
+/// Each field survives.
+pub fn an_alert_comes_back_as_it_was_written(store: &dyn StorePort) {
+    let written = alert(1, "gate", "intruder", Severity::Critical, 10);
+    commit(store, vec![Write::Alert(written.clone())]);
+    assert_eq!(store.alert(written.id).unwrap(), Some(written.clone()));
+    assert_eq!(store.alerts(&AlertQuery { limit: 5, ..Default::default() }).unwrap().items, [written]);
+    assert_eq!(store.alert(id(2)).unwrap(), None);
+    assert_eq!(store.usage().unwrap().alerts, 1);
+}
+
+/// A batch that is repeated after a doubtful failure makes no second alert, even if its time differs.
+pub fn an_alert_written_again_is_one_alert(store: &dyn StorePort) {
+    let first = alert(1, "gate", "intruder", Severity::Info, 10);
+    let again = alert(1, "gate", "intruder", Severity::Info, 11);
+    commit(store, vec![Write::Alert(first)]);
+    commit(store, vec![Write::Alert(again.clone())]);
+    assert_eq!(all_alerts(store, &AlertQuery { limit: 5, ..Default::default() }), [again.id]);
+    assert_eq!(store.alert(again.id).unwrap(), Some(again));
+    assert_eq!(store.usage().unwrap().alerts, 1);
+}
+
+/// Every page size gives the same list.
+pub fn alerts_are_paged_newest_first(store: &dyn StorePort) {
+    let order = [5_u64, 1, 9, 3, 7, 2, 8, 4, 6];
+    commit(store, order.iter().map(|n| Write::Alert(alert(*n, "gate", "r", Severity::Info, *n))).collect());
+    let newest_first: Vec<Uuid> = (1..=9).rev().map(id).collect();
+    for limit in [1, 2, 3, 9, 100] {
+        assert_eq!(all_alerts(store, &AlertQuery { limit, ..Default::default() }), newest_first, "limit {limit}");
+    }
+}
+
+/// By camera, rule, severity and time, alone and together.
+pub fn alerts_are_filtered(store: &dyn StorePort) {
+    let severities = [Severity::Info, Severity::Warning, Severity::Critical];
+    let made: Vec<_> = (0..24_u64)
+        .map(|n| {
+            let camera = if n % 2 == 0 { "gate" } else { "dock" };
+            let rule = if n % 4 < 2 { "a" } else { "b" };
+            alert(n, camera, rule, severities[n as usize % 3], n)
+        })
+        .collect();
+    commit(store, made.iter().cloned().map(Write::Alert).collect());
+    let expect = |query: AlertQuery, wanted: &dyn Fn(&parapet_contracts::Alert) -> bool| {
+        let ids: Vec<Uuid> = made.iter().rev().filter(|a| wanted(a)).map(|a| a.id).collect();
+        assert!(!ids.is_empty() && ids.len() < 24, "the case tells nothing apart: {query:?}");
+        assert_eq!(all_alerts(store, &query), ids, "{query:?}");
+    };
+    let query = || AlertQuery { limit: 4, ..Default::default() };
+    let gate = "gate".parse().unwrap();
+    expect(AlertQuery { camera: Some("gate".parse().unwrap()), ..query() }, &|a| a.camera == gate);
+    expect(AlertQuery { rule: Some("b".parse().unwrap()), ..query() }, &|a| a.rule.as_str() == "b");
+    expect(AlertQuery { at_least: Some(Severity::Warning), ..query() }, &|a| a.severity >= Severity::Warning);
+    expect(AlertQuery { since: Some(time(5)), ..query() }, &|a| a.raised_at >= time(5));
+    expect(AlertQuery { until: Some(time(5)), ..query() }, &|a| a.raised_at < time(5));
+    expect(
+        AlertQuery {
+            camera: Some("dock".parse().unwrap()),
+            at_least: Some(Severity::Warning),
+            since: Some(time(3)),
+            until: Some(time(20)),
+            ..query()
+        },
+        &|a| {
+            a.camera.as_str() == "dock" && a.severity >= Severity::Warning && (time(3)..time(20)).contains(&a.raised_at)
+        },
+    );
+}
+
+/// A reader sees each alert that was there when it began exactly once, and none that came later.
+pub fn paging_goes_on_while_alerts_are_written(store: &dyn StorePort) {
+    commit(store, (0..10).map(|n| Write::Alert(alert(n, "gate", "r", Severity::Info, n))).collect());
+    let mut query = AlertQuery { limit: 3, ..Default::default() };
+    let mut seen = Vec::new();
+    let mut later = 100;
+    loop {
+        let page = store.alerts(&query).unwrap();
+        seen.extend(page.items.iter().map(|a| a.id));
+        commit(store, vec![Write::Alert(alert(later, "gate", "r", Severity::Info, later))]);
+        later += 1;
+        assert!(later < 200, "paging does not end");
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(seen, (0..10).rev().map(id).collect::<Vec<_>>());
+}
+
+/// The instant alone does not tell where to go on.
+pub fn alerts_of_the_same_instant_are_all_paged(store: &dyn StorePort) {
+    commit(store, (0..7).map(|n| Write::Alert(alert(n, "gate", "r", Severity::Info, 1))).collect());
+    let seen = all_alerts(store, &AlertQuery { limit: 2, ..Default::default() });
+    assert_eq!(seen.len(), 7);
+    assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), (0..7).map(id).collect());
+}
+
+/// Told as a mistake of the one who asks.
+pub fn a_bad_cursor_is_refused(store: &dyn StorePort) {
+    commit(store, vec![Write::Alert(alert(1, "gate", "r", Severity::Info, 1)), Write::Error(error(1, "bus", 1))]);
+    for bad in ["", "x", "ffff", "ü", "../..", &"0".repeat(5000)] {
+        let after = Some(bad.to_owned());
+        let of_alerts = store.alerts(&AlertQuery { after: after.clone(), limit: 1, ..Default::default() }).unwrap_err();
+        let of_errors = store.errors(&ErrorQuery { after, limit: 1, ..Default::default() }).unwrap_err();
+        for refused in [of_alerts, of_errors] {
+            assert_eq!((refused.kind, refused.code), (ErrorKind::Reject, "bad_cursor"), "{bad:?}");
+            assert!(refused.text.len() < 300, "the text repeats the input: {}", refused.text);
+        }
+    }
+}
+
+/// Oldest first; the end of the time is exclusive; one camera or all.
+pub fn events_are_read_by_camera_and_time(store: &dyn StorePort) {
+    let cameras = ["a", "ab", "b"];
+    let made: Vec<_> = (0..30_u64).map(|n| event(n, cameras[n as usize % 3], n)).collect();
+    commit(store, made.iter().rev().map(|e| Write::Event(Arc::clone(e))).collect());
+    let ids = |camera: Option<&str>, from, to, limit| {
+        let camera = camera.map(|c| c.parse().unwrap());
+        store
+            .events(camera.as_ref(), time(from)..time(to), limit)
+            .unwrap()
+            .into_iter()
+            .map(|e| e.frame)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(None, 0, 100, 100), (0..30).collect::<Vec<_>>());
+    assert_eq!(ids(None, 4, 9, 100), [4, 5, 6, 7, 8]);
+    assert_eq!(ids(None, 4, 9, 2), [4, 5]);
+    assert_eq!(ids(Some("a"), 3, 10, 100), [3, 6, 9]);
+    assert_eq!(ids(Some("ab"), 0, 10, 2), [1, 4]);
+    assert_eq!(ids(Some("nobody"), 0, 100, 100), [0_u64; 0]);
+    assert_eq!(ids(None, 9, 4, 100), [0_u64; 0]);
+    let read = store.events(None, time(7)..time(8), 1).unwrap();
+    assert_eq!(read, [made[7].as_ref().clone()]);
+    assert_eq!(store.usage().unwrap().events, 30);
+}
+
+/// A repeated batch makes no second event.
+pub fn events_written_again_are_one_event(store: &dyn StorePort) {
+    for _ in 0..2 {
+        commit(store, vec![Write::Event(event(1, "a", 1)), Write::Event(event(1, "a", 1))]);
+    }
+    assert_eq!(store.events(None, time(0)..time(10), 10).unwrap().len(), 1);
+    assert_eq!(store.usage().unwrap().events, 1);
+}
+
+/// Repeats of a failure move it to the front and stay one record.
+pub fn an_error_record_replaces_the_one_with_its_id(store: &dyn StorePort) {
+    commit(store, vec![Write::Error(error(1, "bus", 1)), Write::Error(error(2, "bus", 2))]);
+    let mut repeated = error(1, "bus", 1);
+    repeated.count = 7;
+    repeated.last = time(9);
+    commit(store, vec![Write::Error(repeated.clone())]);
+    let page = store.errors(&ErrorQuery { limit: 10, ..Default::default() }).unwrap();
+    assert_eq!(page.items, [repeated, error(2, "bus", 2)]);
+    assert_eq!(store.usage().unwrap().errors, 2);
+}
+
+/// And paged like alerts.
+pub fn error_records_are_listed_last_seen_first(store: &dyn StorePort) {
+    commit(store, [3_u64, 1, 2, 5, 4].iter().map(|n| Write::Error(error(*n, "bus", *n))).collect());
+    let mut query = ErrorQuery { limit: 2, since: Some(time(2)), ..Default::default() };
+    let mut seen = Vec::new();
+    for _ in 0..10 {
+        let page = store.errors(&query).unwrap();
+        seen.extend(page.items.iter().map(|r| r.id));
+        query.after = page.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, [5, 4, 3, 2].map(id));
+}
+
+/// `cameras` holds `cameras/gate`, and `cameras/gate` does not hold `cameras/gate-north`.
+pub fn error_records_are_filtered_by_actor_and_those_below(store: &dyn StorePort) {
+    let actors = ["cameras", "cameras/gate", "cameras/gate-north", "models/people/slot-0", "models/people"];
+    commit(store, (1..=5).map(|n| Write::Error(error(n, actors[n as usize - 1], n))).collect());
+    let of = |actor: &str| {
+        let query = ErrorQuery { actor: Some(actor.to_owned()), limit: 10, ..Default::default() };
+        store.errors(&query).unwrap().items.into_iter().map(|r| r.actor).collect::<Vec<_>>()
+    };
+    assert_eq!(of("cameras"), ["cameras/gate-north", "cameras/gate", "cameras"]);
+    assert_eq!(of("cameras/gate"), ["cameras/gate"]);
+    assert_eq!(of("models/people"), ["models/people", "models/people/slot-0"]);
+    assert!(of("mod").is_empty());
+}
+
+/// From 1, by one, read from the oldest.
+pub fn an_outbox_keeps_order_and_counts_up(store: &dyn StorePort) {
+    commit(store, (1..=3).map(|n| append("bus", n)).collect());
+    commit(store, (4..=5).map(|n| append("bus", n)).collect());
+    let entries = store.outbox("bus", 100).unwrap();
+    assert_eq!(entries.iter().map(|e| e.sequence).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(entries.iter().map(|e| e.item.clone()).collect::<Vec<_>>(), (1..=5).map(item).collect::<Vec<_>>());
+    assert_eq!(store.outbox("bus", 2).unwrap(), entries[..2]);
+    commit(store, vec![Write::Acknowledge { queue: "bus".to_owned(), sequence: 2 }]);
+    assert_eq!(store.outbox("bus", 2).unwrap().iter().map(|e| e.sequence).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(store.outbox_lengths().unwrap(), [("bus".to_owned(), 4)]);
+}
+
+/// Emptied again and again.
+pub fn an_emptied_outbox_never_uses_a_sequence_twice(store: &dyn StorePort) {
+    for round in 1..=5 {
+        commit(store, vec![append("bus", round)]);
+        let entries = store.outbox("bus", 10).unwrap();
+        assert_eq!(entries.iter().map(|e| e.sequence).collect::<Vec<_>>(), [round]);
+        commit(store, vec![Write::Acknowledge { queue: "bus".to_owned(), sequence: round }]);
+        assert!(store.outbox("bus", 10).unwrap().is_empty());
+    }
+}
+
+/// Even when one's name begins with the other's.
+pub fn outboxes_do_not_see_each_other(store: &dyn StorePort) {
+    let names = ["bus", "b", "uploader/a", "uploader/ab"];
+    for (n, name) in (1..).zip(names) {
+        commit(store, vec![append(name, n), append(name, 10 + n)]);
+    }
+    commit(store, vec![Write::Acknowledge { queue: "b".to_owned(), sequence: 1 }]);
+    for (n, name) in (1..).zip(names) {
+        let items: Vec<_> = store.outbox(name, 10).unwrap().into_iter().map(|e| e.item).collect();
+        let expected = if name == "b" { vec![item(10 + n)] } else { vec![item(n), item(10 + n)] };
+        assert_eq!(items, expected, "{name}");
+    }
+    let mut lengths = store.outbox_lengths().unwrap();
+    lengths.sort();
+    let expected = [("b", 1), ("bus", 2), ("uploader/a", 2), ("uploader/ab", 2)].map(|(n, l)| (n.to_owned(), l));
+    assert_eq!(lengths, expected);
+}
+
+/// A repeated acknowledgement is no mistake.
+pub fn acknowledging_what_is_not_there_changes_nothing(store: &dyn StorePort) {
+    commit(store, vec![append("bus", 1)]);
+    for (queue, sequence) in [("bus", 99), ("bus", 0), ("nobody", 1)] {
+        commit(store, vec![Write::Acknowledge { queue: queue.to_owned(), sequence }]);
+    }
+    for _ in 0..2 {
+        assert_eq!(store.outbox("bus", 10).unwrap().len(), 1);
+    }
+    let acknowledge = Write::Acknowledge { queue: "bus".to_owned(), sequence: 1 };
+    commit(store, vec![acknowledge.clone(), acknowledge.clone()]);
+    commit(store, vec![acknowledge]);
+    assert!(store.outbox_lengths().unwrap().iter().all(|(_, n)| *n == 0));
+    commit(store, vec![append("bus", 2)]);
+    assert_eq!(store.outbox("bus", 10).unwrap()[0].sequence, 2);
+}
+
+/// An entry that is appended and acknowledged, a record that is written twice.
+pub fn later_writes_of_a_batch_see_earlier_ones(store: &dyn StorePort) {
+    let mut repeated = error(1, "bus", 5);
+    repeated.count = 2;
+    let acknowledge = Write::Acknowledge { queue: "bus".to_owned(), sequence: 1 };
+    commit(
+        store,
+        vec![
+            append("bus", 1),
+            acknowledge,
+            append("bus", 2),
+            Write::Error(error(1, "bus", 1)),
+            Write::Error(repeated.clone()),
+        ],
+    );
+    assert_eq!(store.outbox("bus", 10).unwrap().iter().map(|e| e.sequence).collect::<Vec<_>>(), [2]);
+    assert_eq!(store.errors(&ErrorQuery { limit: 10, ..Default::default() }).unwrap().items, [repeated]);
+    assert_eq!(store.usage().unwrap().errors, 1);
+}
+
+/// Eight threads, one outbox: no sequence is missing or given twice, and a reader sees no later entry before an earlier.
+pub fn commits_from_many_threads_are_all_kept(store: &dyn StorePort) {
+    const EACH: u64 = 25;
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    let number = thread * EACH + n + 1;
+                    let raised = Write::Alert(alert(number, "gate", "r", Severity::Info, number));
+                    commit(store, vec![raised, append("bus", number)]);
+                }
+            });
+        }
+        for _ in 0..50 {
+            let seen: Vec<u64> = store.outbox("bus", 1000).unwrap().iter().map(|e| e.sequence).collect();
+            assert_eq!(seen, (1..=seen.len() as u64).collect::<Vec<_>>());
+        }
+    });
+    let entries = store.outbox("bus", 1000).unwrap();
+    assert_eq!(entries.iter().map(|e| e.sequence).collect::<Vec<_>>(), (1..=8 * EACH).collect::<Vec<_>>());
+    assert_eq!(entries.iter().map(|e| e.item.id).collect::<BTreeSet<_>>().len() as u64, 8 * EACH);
+    assert_eq!(store.usage().unwrap().alerts, 8 * EACH);
+}
+
+fn forever() -> Retention {
+    let age = Duration::from_secs(1 << 30);
+    Retention { events_for: age, events_bytes: u64::MAX, alerts_for: age, errors_for: age }
+}
+
+/// Each kind by its own age; what is exactly as old as allowed stays.
+pub fn retention_by_age_removes_what_is_older(store: &dyn StorePort) {
+    let day = 86_400;
+    let mut writes = Vec::new();
+    for n in 0..10_u64 {
+        writes.push(Write::Alert(alert(n, "gate", "r", Severity::Info, n * day)));
+        writes.push(Write::Event(event(n, ["a", "b"][n as usize % 2], n * day)));
+        writes.push(Write::Error(error(n, "bus", n * day)));
+    }
+    writes.push(append("bus", 1));
+    commit(store, writes);
+    let untouched = store.retain(&forever(), time(10 * day)).unwrap();
+    assert_eq!((untouched.alerts, untouched.events, untouched.errors), (0, 0, 0));
+    let days = |n| Duration::from_secs(n * day);
+    let policy = Retention { events_for: days(2), alerts_for: days(5), errors_for: days(7), ..forever() };
+    for round in 0..2 {
+        let removed = store.retain(&policy, time(10 * day)).unwrap();
+        let expected = if round == 0 { (5, 8, 3) } else { (0, 0, 0) };
+        assert_eq!((removed.alerts, removed.events, removed.errors), expected);
+        let usage = store.usage().unwrap();
+        assert_eq!((usage.alerts, usage.events, usage.errors), (5, 2, 7));
+        let alerts = all_alerts(store, &AlertQuery { limit: 3, ..Default::default() });
+        assert_eq!(alerts, (5..10).rev().map(id).collect::<Vec<_>>());
+        let events = store.events(None, time(0)..time(100 * day), 100).unwrap();
+        assert_eq!(events.iter().map(|e| e.frame).collect::<Vec<_>>(), [8, 9]);
+        let errors = store.errors(&ErrorQuery { limit: 100, ..Default::default() }).unwrap();
+        assert_eq!(errors.items.len(), 7);
+        assert_eq!(store.alert(id(4)).unwrap(), None);
+        assert!(store.alert(id(5)).unwrap().is_some());
+    }
+    assert_eq!(store.outbox("bus", 10).unwrap().len(), 1, "retention took what was not delivered");
+}
+
+/// The newest stay, whichever camera they are of; the size holds.
+pub fn retention_by_size_removes_the_oldest_events(store: &dyn StorePort) {
+    let made: Vec<_> = (0..600_u64).map(|n| event(n, ["a", "b", "c"][n as usize % 3], n * 20)).collect();
+    commit(store, made.iter().map(|e| Write::Event(Arc::clone(e))).collect());
+    let each = serde_json::to_vec(made[0].as_ref()).unwrap().len() as u64;
+    let policy = Retention { events_bytes: 200 * each, ..forever() };
+    let removed = store.retain(&policy, time(600 * 20)).unwrap();
+    let left = store.events(None, time(0)..time(1 << 30), 1000).unwrap();
+    let frames: Vec<u64> = left.iter().map(|e| e.frame).collect();
+    let count = frames.len() as u64;
+    assert_eq!(frames, (600 - count..600).collect::<Vec<_>>(), "the newest did not stay");
+    assert!((120..=210).contains(&count), "{count} events of {each} bytes stayed for 200");
+    assert_eq!(removed.events, 600 - count);
+    assert_eq!(store.usage().unwrap().events, count);
+    assert_eq!(store.retain(&policy, time(600 * 20)).unwrap().events, 0);
+    let none = store.retain(&Retention { events_bytes: 0, ..forever() }, time(600 * 20)).unwrap();
+    assert_eq!(none.events, count);
+    assert!(store.events(None, time(0)..time(1 << 30), 1000).unwrap().is_empty());
+}
