@@ -69,6 +69,21 @@ pub trait StorePort: Send + Sync {
     fn usage(&self) -> Result<StoreUsage, StoreError>;
 }
 
+/// Where the journal goes on while the store refuses: a plain file.
+pub trait JournalFile: Send + Sync {
+    /// Appends a record and syncs it.
+    ///
+    /// # Errors
+    /// When the file can't be written either.
+    fn append(&self, record: &ErrorRecord) -> Result<(), StoreError>;
+
+    /// Writes all records of the file into the store and empties it; returns how many there were. A torn last line is left out.
+    ///
+    /// # Errors
+    /// When the store refuses; the file stays as it is.
+    fn take_in(&self, store: &dyn StorePort) -> Result<usize, StoreError>;
+}
+
 /// Writes that belong together.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
