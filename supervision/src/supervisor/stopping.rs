@@ -1,0 +1,211 @@
+//! Stopping children: one that is not wanted, a group whose sibling failed, or all.
+
+use std::mem;
+use std::sync::Arc;
+
+use ractor::ActorCell;
+use tokio::time::timeout;
+
+use crate::fault::{Escalation, Fault};
+use crate::observer::FailureKind;
+use crate::shared::{KilledChild, Life};
+use crate::shutdown::KILL_GRACE;
+use crate::spec::{Shutdown, StopOutcome};
+use crate::supervisor::child::{AfterStop, Phase};
+use crate::supervisor::{Msg, State};
+
+/// Stops an actor: asks, waits, kills, and waits for the kill to have its effect.
+async fn stop_cell(cell: &ActorCell, how: Shutdown) -> StopOutcome {
+    match how {
+        Shutdown::BrutalKill => {}
+        Shutdown::Infinity => {
+            cell.stop(Some("shutdown".to_owned()));
+            return cell.wait(None).await.map_or(StopOutcome::Killed, |()| StopOutcome::Stopped);
+        }
+        Shutdown::Deadline(limit) => {
+            cell.stop(Some("shutdown".to_owned()));
+            if timeout(limit, cell.wait(None)).await.is_ok() {
+                return StopOutcome::Stopped;
+            }
+        }
+    }
+    cell.kill();
+    match timeout(KILL_GRACE, cell.wait(None)).await {
+        Ok(_) => StopOutcome::Killed,
+        Err(_) => {
+            if let Some(supervisor) = cell.try_get_supervisor() {
+                cell.unlink(supervisor);
+            }
+            StopOutcome::Abandoned
+        }
+    }
+}
+
+impl State {
+    /// A child is to be stopped by request: at once, if there is nothing to stop.
+    pub(super) fn request_stop(&mut self, key: u64, after: AfterStop) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        let how = child.spec.shutdown;
+        match &mut child.phase {
+            Phase::Stopping { after: planned, .. } => *planned = planned.or(after),
+            Phase::Running { .. } | Phase::Starting { .. } => self.begin_stop(key, after, how, false),
+            Phase::Waiting | Phase::Backoff { .. } | Phase::Ended => self.finish(key, after, StopOutcome::NotRunning),
+        }
+    }
+
+    /// It is this child's turn to be stopped along with a sibling that failed.
+    pub(super) fn group_stop(&mut self, key: u64) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        let how = child.spec.shutdown;
+        if let Some(after) = child.group_stop.take() {
+            self.begin_stop(key, after, how, false);
+        }
+    }
+
+    pub(super) fn begin_stop(&mut self, key: u64, after: AfterStop, how: Shutdown, stuck: bool) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        child.group_stop = None;
+        child.tried = true;
+        let epoch = child.epoch + 1;
+        let myself = self.myself.clone();
+        let (work, cell) = match mem::replace(&mut child.phase, Phase::Waiting) {
+            Phase::Running { cell, incarnation, .. } => {
+                incarnation.release();
+                (Work { cells: vec![cell.clone()], start: None }, Some(cell.get_id()))
+            }
+            Phase::Starting { incarnation, task, .. } => {
+                task.abort();
+                (Work { cells: incarnation.cancel(), start: Some(task) }, None)
+            }
+            other => {
+                child.phase = other;
+                return;
+            }
+        };
+        let task = tokio::spawn(async move {
+            let outcome = work.stop(how).await;
+            // When the supervisor has ended meanwhile, it has waited for this task itself.
+            drop(myself.cast(Msg::StopDone { key, epoch, outcome }));
+            outcome
+        });
+        self.set_phase(key, Phase::Stopping { task, cell, after, stuck });
+    }
+
+    pub(super) fn stop_done(&mut self, key: u64, epoch: u64, outcome: StopOutcome) {
+        let Some(child) = self.current(key, epoch) else { return };
+        let Phase::Stopping { cell, after, stuck, .. } = &child.phase else { return };
+        let (after, stuck, cell) = (*after, *stuck, *cell);
+        if outcome == StopOutcome::Abandoned {
+            child.abandoned = child.abandoned.saturating_add(1);
+        }
+        if let Some(cell) = cell {
+            self.by_cell.remove(&cell);
+        }
+        if !stuck {
+            self.tell_stop(key, outcome);
+        }
+        self.finish(key, after, outcome);
+    }
+
+    /// What a stop was for.
+    pub(super) fn finish(&mut self, key: u64, after: AfterStop, outcome: StopOutcome) {
+        match after {
+            AfterStop::Forget => self.forget(key, outcome),
+            AfterStop::Recycle => drop(self.set_phase(key, Phase::Waiting)),
+            AfterStop::Retry { after, slow } => self.back_off(key, after, slow),
+            AfterStop::Replace => self.replace(key, outcome),
+        }
+    }
+
+    fn replace(&mut self, key: u64, outcome: StopOutcome) {
+        let wanted =
+            self.shared.desired.lock().children.get(&key).map(|wanted| (Arc::clone(&wanted.spec), wanted.generation));
+        let (Some((spec, generation)), Some(child)) = (wanted, self.children.get_mut(&key)) else {
+            return self.forget(key, outcome);
+        };
+        child.spec = spec;
+        child.generation = generation;
+        child.history.reset();
+        child.restarting = false;
+        child.group_stop = None;
+        child.answer(outcome);
+        self.set_phase(key, Phase::Waiting);
+    }
+
+    /// Reports a stop that took a kill, unless the child is one that is always killed.
+    fn tell_stop(&mut self, key: u64, outcome: StopOutcome) {
+        let Some(child) = self.children.get(&key) else { return };
+        let text = match (outcome, child.spec.shutdown) {
+            (StopOutcome::Abandoned, _) => {
+                "blocks its thread: neither stop nor kill had an effect, it was left behind".to_owned()
+            }
+            (StopOutcome::Killed, Shutdown::Deadline(limit)) => {
+                format!("did not stop within {limit:?}, and was killed")
+            }
+            _ => return,
+        };
+        self.report(key, Fault::new(FailureKind::StopTimeout, text), None);
+    }
+
+    /// Stops all children in reverse order, and waits for them. Used at the end only: meanwhile no message is taken.
+    pub(super) async fn stop_all(&mut self, cause: Option<&Escalation>) {
+        self.set_life(Life::Stopping);
+        let keys: Vec<u64> = self.children.keys().rev().copied().collect();
+        for key in keys {
+            let Some(child) = self.children.get_mut(&key) else { continue };
+            let stuck = cause.is_some_and(|cause| cause.stuck && cause.key == key);
+            let how = if stuck { Shutdown::BrutalKill } else { child.spec.shutdown };
+            let incarnation = if let Phase::Running { incarnation, .. } = &child.phase {
+                Some(Arc::clone(incarnation))
+            } else {
+                None
+            };
+            self.begin_stop(key, AfterStop::Recycle, how, stuck);
+            let Some(child) = self.children.get_mut(&key) else { continue };
+            if let Phase::Stopping { task, .. } = &mut child.phase {
+                let outcome = task.await.unwrap_or(StopOutcome::Stopped);
+                child.answer(outcome);
+                self.note_end(key, outcome, incarnation.and_then(|incarnation| incarnation.take_fault()));
+            }
+            self.set_phase(key, Phase::Ended);
+        }
+    }
+
+    fn note_end(&mut self, key: u64, outcome: StopOutcome, fault: Option<Fault>) {
+        if let Some(fault) = fault {
+            self.report(key, fault, None);
+        }
+        self.tell_stop(key, outcome);
+        let Some(child) = self.children.get(&key) else { return };
+        let by_deadline = outcome == StopOutcome::Killed && child.spec.shutdown != Shutdown::BrutalKill;
+        if by_deadline || outcome == StopOutcome::Abandoned {
+            let path = self.child_path(&child.spec.id);
+            self.env.kills.lock().push(KilledChild { path, abandoned: outcome == StopOutcome::Abandoned });
+        }
+    }
+}
+
+/// What there is to stop of a child.
+struct Work {
+    cells: Vec<ActorCell>,
+    /// The factory, if it is still at work.
+    start: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Work {
+    async fn stop(self, how: Shutdown) -> StopOutcome {
+        let mut worst = StopOutcome::Stopped;
+        for cell in &self.cells {
+            let outcome = stop_cell(cell, how).await;
+            if outcome != StopOutcome::Stopped {
+                worst = outcome;
+            }
+        }
+        if let Some(start) = self.start
+            && timeout(KILL_GRACE, start).await.is_err()
+        {
+            worst = StopOutcome::Abandoned;
+        }
+        worst
+    }
+}
