@@ -1,1 +1,30 @@
 //! From a picture to a tensor and from tensors to boxes: pure code, no runtime.
+//!
+//! What this crate promises:
+//! - A model's settings are either named by its user or guessed, and every guess is told with its confidence and reason ([`guess`]).
+//! - A picture is read once, from the buffer that it was decoded into, and lands in the input tensor cropped, scaled,
+//!   converted and normalised ([`Detector::prepare`]).
+//! - Nothing that a model returns can make it panic. What is not finite, absurd or outside the picture never becomes an
+//!   [`Object`](parapet_contracts::Object): it is refused, and counted by reason ([`Refused`]).
+//!
+//! A new family of models is one file in [`layout`] and one line in [`layout::LAYOUTS`].
+
+mod detector;
+pub mod guess;
+mod labels;
+pub mod layout;
+mod nms;
+pub mod onnx;
+mod placement;
+mod prepare;
+mod refusal;
+mod settings;
+
+pub use detector::{Decoded, Detector, SettingsError};
+pub use guess::{Finding, GuessError, Guessed};
+pub use labels::{COCO, LabelsError, parse_label_file, parse_names};
+pub use onnx::{OnnxError, OnnxSummary};
+pub use placement::{Placement, Region};
+pub use prepare::{InputTensor, PrepareError};
+pub use refusal::{DecodeError, Reason, Refused};
+pub use settings::{Channels, ModelSettings, Overrides, Resize, SizePx};

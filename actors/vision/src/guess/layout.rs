@@ -1,0 +1,165 @@
+//! Which layout a model's outputs have.
+
+use parapet_contracts::ports::inference::TensorSpec;
+
+use super::{Clues, Finding, GuessError};
+use crate::{
+    layout::{by_name, grid_cells, names, spec_matrix},
+    onnx::OnnxSummary,
+    settings::{Overrides, SizePx},
+};
+
+/// A layout, and what its finding says about the family.
+pub(super) struct Found {
+    pub(super) name: String,
+    pub(super) family: Family,
+}
+
+/// Who trained the model: what tells how it wants its pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// Megvii's YOLOX.
+    Yolox,
+    /// YOLOX, by the number of its boxes alone.
+    PerhapsYolox,
+    /// Ultralytics' YOLOv5, v8 and later, and what follows their habits.
+    Ultralytics,
+}
+
+/// What the end of the graph says of where boxes are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Raw,
+    Decoded,
+    Unknown,
+}
+
+fn ending(summary: Option<&OnnxSummary>) -> Ending {
+    let Some(summary) = summary else { return Ending::Unknown };
+    let has = |op: &str| summary.tail.contains(op);
+    if has("Exp") || has("Pow") || (has("Mul") && (has("Add") || has("Sub"))) {
+        Ending::Decoded
+    } else if summary.tail.is_empty() {
+        Ending::Unknown
+    } else {
+        Ending::Raw
+    }
+}
+
+/// The side of the square whose grids of strides 8, 16 and 32 have as many cells as the model has boxes, when there is one.
+pub(super) fn square_of_cells(outputs: &[TensorSpec]) -> Option<SizePx> {
+    let (rows, columns) = spec_matrix(outputs)?;
+    let boxes = rows?.max(columns?);
+    (1..=64u32).map(|n| SizePx { width: n * 32, height: n * 32 }).find(|size| {
+        let cells = grid_cells(*size);
+        boxes == cells || boxes == 3 * cells
+    })
+}
+
+pub(super) fn find(
+    clues: &Clues<'_>,
+    named: &Overrides,
+    size: SizePx,
+    findings: &mut Vec<Finding>,
+) -> Result<Found, GuessError> {
+    let outputs = &clues.signature.outputs;
+    let cells = grid_cells(size);
+    let one_a_cell = spec_matrix(outputs).is_some_and(|(r, c)| r == Some(cells) || c == Some(cells));
+    let mut tell = |name: &str, confidence: f32, why: String| {
+        findings.push(Finding { what: "layout", value: name.to_owned(), confidence, why });
+        name.to_owned()
+    };
+    if let Some(name) = &named.layout {
+        if by_name(name).is_none() {
+            return Err(GuessError(format!("layout `{name}` is none of {}", names())));
+        }
+        let family = match &**name {
+            "yolox" => Family::Yolox,
+            _ if one_a_cell && name == "yolov5" && !clues.ultralytics => Family::PerhapsYolox,
+            _ => Family::Ultralytics,
+        };
+        return Ok(Found { name: tell(name, 1.0, "named".into()), family });
+    }
+    refuse_suppressed(clues)?;
+    let Some((rows, columns)) = spec_matrix(outputs) else {
+        return Err(GuessError(unknown(outputs, "one output of three dimensions with a batch of 1 is wanted")));
+    };
+    let classes = clues.names.as_ref().map(Vec::len).or(named.labels.as_ref().map(Vec::len));
+    let boxes_last = match (rows, columns, classes) {
+        (Some(rows), _, Some(c)) if rows == 4 + c => true,
+        (_, Some(columns), Some(c)) if columns == 5 + c => false,
+        (Some(rows), Some(columns), _) => rows < columns,
+        (Some(_), None, _) => true,
+        (None, Some(_), _) => false,
+        (None, None, _) => return Err(GuessError(unknown(outputs, "the shape is only known at run time: name the layout"))),
+    };
+    if boxes_last {
+        let rows = rows.unwrap_or_default();
+        if rows < 5 {
+            return Err(GuessError(unknown(outputs, "no room for a box and a class")));
+        }
+        let (confidence, more) = match classes {
+            Some(c) if c + 4 == rows => (0.98, format!("and {c} names fit")),
+            Some(c) => return Err(GuessError(unknown(outputs, &format!("{c} classes are named, 4 + {c} rows are wanted")))),
+            None => (0.9, "a column a box".into()),
+        };
+        let why = format!("{rows} rows are 4 + {} classes, {more}", rows - 4);
+        return Ok(Found { name: tell("yolov8", confidence, why), family: Family::Ultralytics });
+    }
+    let columns = columns.unwrap_or_default();
+    if columns < 6 {
+        return Err(GuessError(unknown(outputs, "no room for a box, an objectness and a class")));
+    }
+    if let Some(c) = classes.filter(|c| c + 5 != columns) {
+        return Err(GuessError(unknown(outputs, &format!("{c} classes are named, 5 + {c} columns are wanted"))));
+    }
+    let shape = format!("{columns} columns are 5 + {} classes", columns - 5);
+    Ok(match (rows, ending(clues.summary)) {
+        (Some(rows), _) if rows == 3 * cells => {
+            let why = format!("{shape}, {rows} boxes are 3 anchors on each of {cells} cells");
+            Found { name: tell("yolov5", 0.97, why), family: Family::Ultralytics }
+        }
+        (Some(rows), Ending::Raw) if rows == cells => {
+            let why = format!("{shape}, one box on each of {cells} cells, and the graph ends without decoding them");
+            Found { name: tell("yolox", 0.93, why), family: Family::Yolox }
+        }
+        (Some(rows), Ending::Decoded) if rows == cells => {
+            let why = format!("{shape}; one box on each of {cells} cells as YOLOX has, and the graph decodes them");
+            Found { name: tell("yolov5", 0.85, why), family: Family::PerhapsYolox }
+        }
+        (Some(rows), Ending::Unknown) if rows == cells => {
+            let why = format!(
+                "{shape}, one box on each of {cells} cells: raw YOLOX, or `yolov5` when the graph decodes them; the shape is the same"
+            );
+            Found { name: tell("yolox", 0.6, why), family: Family::Yolox }
+        }
+        (_, ending) => {
+            let confidence = if ending == Ending::Raw { 0.5 } else { 0.75 };
+            let why = format!("{shape}; the number of boxes is not that of grids of strides 8, 16 and 32");
+            Found { name: tell("yolov5", confidence, why), family: Family::Ultralytics }
+        }
+    })
+}
+
+/// A model that suppresses doubles itself has outputs that look like YOLOv5's with one class, `[1, 300, 6]`.
+fn refuse_suppressed(clues: &Clues<'_>) -> Result<(), GuessError> {
+    let told = ["end2end", "nms"].iter().any(|key| clues.metadata(key).is_some_and(|v| v.eq_ignore_ascii_case("true")))
+        || clues.metadata("args").is_some_and(|args| args.contains("'nms': True"));
+    let graph = clues.summary.is_some_and(|s| s.ops.contains_key("NonMaxSuppression") || s.tail.contains("TopK"));
+    if told || graph {
+        return Err(GuessError(unknown(
+            &clues.signature.outputs,
+            "the model suppresses doubles itself; export it without (`nms=False`, `end2end=False`)",
+        )));
+    }
+    Ok(())
+}
+
+fn unknown(outputs: &[TensorSpec], why: &str) -> String {
+    let shown = |o: &TensorSpec| {
+        let dims: Vec<_> = o.shape.iter().map(|d| d.map_or("?".into(), |d| d.to_string())).collect();
+        format!("`{}` [{}]", o.name, dims.join(", "))
+    };
+    let shown: Vec<_> = outputs.iter().map(shown).collect();
+    format!("outputs {} have no layout that is known ({}): {why}", shown.join(", "), names())
+}

@@ -1,0 +1,95 @@
+//! Boxes that a layout read, judged by the same rules for all layouts.
+
+use crate::refusal::{Counts, DecodeError, Reason};
+
+/// An answer with more boxes above the minimum score than this is refused.
+const MAX_CANDIDATES: usize = 30_000;
+
+/// Scores are computed in 32-bit or 16-bit floats: this much above 1 is rounding.
+const SCORE_SLACK: f32 = 1e-2;
+
+/// A box in pixels of the input that may become an object.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// Left, top, right, bottom.
+    pub xyxy: [f32; 4],
+    /// Index of the class.
+    pub class: u32,
+    /// 0 to 1.
+    pub score: f32,
+}
+
+/// Takes what a layout reads. What is below the minimum score of its class is left out; what can't be is refused.
+#[derive(Debug)]
+pub struct Candidates {
+    thresholds: Vec<f32>,
+    lowest: f32,
+    largest_side: f32,
+    pub(crate) kept: Vec<Candidate>,
+    pub(crate) counts: Counts,
+}
+
+impl Candidates {
+    /// Candidates of a model with these minimum scores, one a class, and an input whose longer side is `input_side` pixels.
+    pub fn new(thresholds: Vec<f32>, input_side: u32) -> Self {
+        let lowest = thresholds.iter().copied().fold(f32::INFINITY, f32::min);
+        Self { thresholds, lowest, largest_side: input_side as f32 * 16.0, kept: Vec::new(), counts: Counts::default() }
+    }
+
+    /// The lowest of all minimum scores: what can't reach it need not be looked at.
+    pub fn lowest(&self) -> f32 {
+        self.lowest
+    }
+
+    /// Counts a box that can't be.
+    pub fn refuse(&mut self, reason: Reason) {
+        self.counts.add(reason);
+    }
+
+    /// Takes a box by its centre and size.
+    ///
+    /// # Errors
+    /// When there are absurdly many.
+    pub fn take(&mut self, class: usize, score: f32, [cx, cy, w, h]: [f32; 4]) -> Result<(), DecodeError> {
+        if score < self.lowest {
+            return Ok(());
+        }
+        if !(score.is_finite() && cx.is_finite() && cy.is_finite() && w.is_finite() && h.is_finite()) {
+            self.refuse(Reason::NotFinite);
+            return Ok(());
+        }
+        if score > 1.0 + SCORE_SLACK {
+            self.refuse(Reason::BadScore);
+            return Ok(());
+        }
+        if self.thresholds.get(class).is_none_or(|threshold| score < *threshold) {
+            return Ok(());
+        }
+        if !(w > 0.0 && h > 0.0 && w <= self.largest_side && h <= self.largest_side) {
+            self.refuse(Reason::BadBox);
+            return Ok(());
+        }
+        if self.kept.len() >= MAX_CANDIDATES {
+            return Err(DecodeError::too_many(format!(
+                "more than {MAX_CANDIDATES} boxes reach the minimum score: the outputs are not what the layout says, or the score is too low"
+            )));
+        }
+        let xyxy = [cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0];
+        self.kept.push(Candidate { xyxy, class: class as u32, score: score.clamp(0.0, 1.0) });
+        Ok(())
+    }
+}
+
+/// Index and value of the largest number; NaN wins, so that it is seen. An empty slice has none.
+pub(crate) fn best(scores: &[f32]) -> Option<(usize, f32)> {
+    let mut found: Option<(usize, f32)> = None;
+    for (class, &score) in scores.iter().enumerate() {
+        if score.is_nan() {
+            return Some((class, score));
+        }
+        if found.is_none_or(|(_, s)| score > s) {
+            found = Some((class, score));
+        }
+    }
+    found
+}

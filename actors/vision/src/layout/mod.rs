@@ -1,0 +1,98 @@
+//! How families of models lay out their outputs: one file a family.
+//!
+//! A layout reads boxes in pixels of the INPUT and hands them to [`Candidates`], which judges them all by the same rules.
+//! Mapping to the picture and suppression of doubles come after it, the same for all.
+
+mod candidates;
+mod yolov5;
+mod yolov8;
+mod yolox;
+
+use parapet_contracts::ports::inference::{TensorData, TensorSpec, TensorView};
+
+pub use candidates::{Candidate, Candidates};
+
+use crate::{refusal::DecodeError, settings::SizePx};
+
+/// An answer with more boxes than this is refused before it is read.
+pub const MAX_BOXES: usize = 100_000;
+
+/// All layouts that are known. A new family is a file beside this one and a line here.
+pub const LAYOUTS: &[&dyn Layout] = &[&yolox::Yolox, &yolov5::YoloV5, &yolov8::YoloV8];
+
+/// The layout of a name.
+pub fn by_name(name: &str) -> Option<&'static dyn Layout> {
+    LAYOUTS.iter().copied().find(|layout| layout.name() == name)
+}
+
+/// The names of all layouts, for people: `yolox, yolov5, yolov8`.
+pub fn names() -> String {
+    LAYOUTS.iter().map(|layout| layout.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// How a family of models lays out its outputs.
+pub trait Layout: Send + Sync {
+    /// The name in model files and flags.
+    fn name(&self) -> &'static str;
+
+    /// One sentence for people.
+    fn description(&self) -> &'static str;
+
+    /// How many classes a model with these outputs has; `None` when the outputs can't be of this layout. A dimension that
+    /// is only known at run time fits, and `Some(None)` says that the number of classes is such a one.
+    fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>>;
+
+    /// Reads the outputs into candidates.
+    ///
+    /// # Errors
+    /// When the outputs have another number, type or shape than the layout's, or there are absurdly many boxes.
+    fn read(&self, model: ModelShape, outputs: &[TensorView<'_>], into: &mut Candidates) -> Result<(), DecodeError>;
+}
+
+/// What a layout must know of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelShape {
+    /// Size of the input in pixels.
+    pub size: SizePx,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+/// The one output `[1, rows, columns]` of 32-bit floats, as rows and columns and data.
+pub(crate) fn matrix<'a>(
+    layout: &str,
+    outputs: &[TensorView<'a>],
+    wanted: &str,
+) -> Result<(usize, usize, &'a [f32]), DecodeError> {
+    let shapes = || outputs.iter().map(|o| format!("{:?}", o.shape)).collect::<Vec<_>>().join(", ");
+    let [TensorView { shape: &[1, rows, columns], data: TensorData::F32(data) }] = *outputs else {
+        return Err(DecodeError::shape(format!("layout {layout} wants one output {wanted} of floats, the model gave {}", shapes())));
+    };
+    if rows.checked_mul(columns) != Some(data.len()) {
+        return Err(DecodeError::shape(format!("an output of shape {} holds {} numbers", shapes(), data.len())));
+    }
+    Ok((rows, columns, data))
+}
+
+pub(crate) fn check_count(boxes: usize) -> Result<(), DecodeError> {
+    if boxes > MAX_BOXES {
+        return Err(DecodeError::too_many(format!("the model gave {boxes} boxes; at most {MAX_BOXES} are read")));
+    }
+    Ok(())
+}
+
+/// The one output's dimensions, when it is a matrix with a batch of one.
+pub(crate) fn spec_matrix(outputs: &[TensorSpec]) -> Option<(Option<usize>, Option<usize>)> {
+    match outputs {
+        [TensorSpec { shape, .. }] => match shape[..] {
+            [None | Some(1), rows, columns] => Some((rows, columns)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Cells of grids of strides 8, 16 and 32 over an input: the boxes of a model that makes one a cell.
+pub(crate) fn grid_cells(size: SizePx) -> usize {
+    [8, 16, 32].iter().map(|stride| (size.width / stride) as usize * (size.height / stride) as usize).sum()
+}

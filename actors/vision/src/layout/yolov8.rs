@@ -1,0 +1,59 @@
+//! YOLOv8 and its successors: `[1, 4 + classes, boxes]`, a column a box: centre, size (pixels of the input), classes.
+
+use parapet_contracts::ports::inference::{TensorSpec, TensorView};
+
+use super::{Candidates, Layout, ModelShape, check_count, matrix, spec_matrix};
+use crate::refusal::DecodeError;
+
+/// YOLOv8.
+pub struct YoloV8;
+
+impl Layout for YoloV8 {
+    fn name(&self) -> &'static str {
+        "yolov8"
+    }
+
+    fn description(&self) -> &'static str {
+        "[1, 4 + classes, boxes]: centre, size, classes; no objectness"
+    }
+
+    fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
+        match spec_matrix(outputs)? {
+            (Some(rows), _) => rows.checked_sub(4).filter(|c| *c > 0).map(Some),
+            (None, _) => Some(None),
+        }
+    }
+
+    fn read(&self, model: ModelShape, outputs: &[TensorView<'_>], into: &mut Candidates) -> Result<(), DecodeError> {
+        let wanted = format!("[1, {}, boxes]", 4 + model.classes);
+        let (rows, boxes, data) = matrix(self.name(), outputs, &wanted)?;
+        if rows != 4 + model.classes {
+            return Err(DecodeError::shape(format!("layout yolov8 wants {wanted}, the model gave [1, {rows}, {boxes}]")));
+        }
+        check_count(boxes)?;
+        if boxes == 0 {
+            return Ok(());
+        }
+        let mut planes = data.chunks_exact(boxes);
+        let mut next = || planes.next().unwrap_or_default();
+        let [cx, cy, w, h] = [next(), next(), next(), next()];
+        // Class by class, so that each row of the matrix is read once and in order.
+        let mut best = vec![(0u32, f32::NEG_INFINITY); boxes];
+        for (class, scores) in planes.enumerate() {
+            for (best, &score) in best.iter_mut().zip(scores) {
+                // NaN takes the place and keeps it, so that it is seen.
+                if score > best.1 || score.is_nan() {
+                    *best = (class as u32, score);
+                }
+            }
+        }
+        let lowest = into.lowest();
+        for (i, (class, score)) in best.into_iter().enumerate() {
+            if score < lowest {
+                continue;
+            }
+            into.take(class as usize, score, [cx[i], cy[i], w[i], h[i]])?;
+        }
+        Ok(())
+    }
+}

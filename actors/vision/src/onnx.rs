@@ -1,0 +1,265 @@
+//! What an ONNX file tells without a runtime: inputs, outputs, metadata, and how its graph ends.
+//!
+//! Only the fields that are needed are declared, with the numbers of `onnx.proto3`; weights are skipped, not kept.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io,
+    path::{Path, PathBuf},
+};
+
+use parapet_contracts::ports::inference::{DType, ModelSignature, TensorSpec};
+use prost::Message;
+
+/// Files above this are not read (a protobuf message ends at 2 GiB; larger models keep their weights in files beside them).
+const MAX_BYTES: u64 = 2 << 30;
+
+/// What an ONNX file tells.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OnnxSummary {
+    /// Inputs, outputs and metadata, as the runtime will tell them.
+    pub signature: ModelSignature,
+    /// The version of the standard operators.
+    pub opset: Option<i64>,
+    /// The tool that wrote the file, with its version.
+    pub producer: String,
+    /// How often each operator occurs.
+    pub ops: BTreeMap<String, usize>,
+    /// Files beside the model that hold its weights, as the model names them.
+    pub external_files: BTreeSet<PathBuf>,
+    /// The operators between the last convolutions (or what stands for them) and the first output.
+    pub tail: BTreeSet<String>,
+    /// The operators that take the first input.
+    pub head: BTreeSet<String>,
+}
+
+/// Why a file is no ONNX model.
+#[derive(Debug, thiserror::Error)]
+pub enum OnnxError {
+    /// The file can't be read.
+    #[error("{path}: {source}", path = .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The bytes are no ONNX model.
+    #[error("{what}")]
+    Corrupt {
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl OnnxSummary {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When the file can't be read, or is no ONNX model.
+    pub fn read(path: &Path) -> Result<Self, OnnxError> {
+        let io = |source| OnnxError::Io { path: path.to_owned(), source };
+        let metadata = std::fs::metadata(path).map_err(io)?;
+        if metadata.is_dir() {
+            return Err(OnnxError::Corrupt { what: format!("{} is a folder, not an ONNX model", path.display()) });
+        }
+        if metadata.len() > MAX_BYTES {
+            let what = format!("{} has {} bytes; an ONNX file ends at 2 GiB", path.display(), metadata.len());
+            return Err(OnnxError::Corrupt { what });
+        }
+        let bytes = std::fs::read(path).map_err(io)?;
+        Self::parse(&bytes).map_err(|error| match error {
+            OnnxError::Corrupt { what } => OnnxError::Corrupt { what: format!("{}: {what}", path.display()) },
+            error => error,
+        })
+    }
+
+    /// Reads the bytes of a file.
+    ///
+    /// # Errors
+    /// When they are no ONNX model.
+    pub fn parse(bytes: &[u8]) -> Result<Self, OnnxError> {
+        let corrupt = |what: String| OnnxError::Corrupt { what };
+        let model = proto::Model::decode(bytes)
+            .map_err(|e| corrupt(format!("not an ONNX model, or cut short ({} bytes): {e}", bytes.len())))?;
+        let graph = model.graph.ok_or_else(|| corrupt("not an ONNX model: it has no graph".into()))?;
+        if graph.node.is_empty() || graph.output.is_empty() {
+            return Err(corrupt("not an ONNX model: its graph has no nodes or no outputs".into()));
+        }
+        let weights: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+        // Before IR version 4 the weights are listed among the inputs.
+        let inputs: Vec<_> = graph.input.iter().filter(|i| !weights.contains(i.name.as_str())).map(spec).collect();
+        let outputs: Vec<_> = graph.output.iter().map(spec).collect();
+        let mut ops = BTreeMap::new();
+        for node in &graph.node {
+            *ops.entry(node.op_type.clone()).or_default() += 1;
+        }
+        let external_files = graph
+            .initializer
+            .iter()
+            .filter(|t| t.data_location == proto::EXTERNAL)
+            .flat_map(|t| t.external_data.iter().filter(|e| e.key == "location").map(|e| PathBuf::from(&e.value)))
+            .collect();
+        Ok(Self {
+            opset: model.opset_import.iter().find(|o| matches!(&*o.domain, "" | "ai.onnx")).map(|o| o.version),
+            producer: format!("{} {}", model.producer_name, model.producer_version).trim().to_owned(),
+            tail: tail(&graph.node, outputs.first().map_or("", |o| &o.name)),
+            head: head(&graph.node, inputs.first().map_or("", |i| &i.name)),
+            signature: ModelSignature {
+                inputs,
+                outputs,
+                metadata: model.metadata_props.into_iter().map(|e| (e.key, e.value)).collect(),
+            },
+            ops,
+            external_files,
+        })
+    }
+}
+
+/// The operators that take `input`.
+fn head(nodes: &[proto::Node], input: &str) -> BTreeSet<String> {
+    nodes.iter().filter(|n| n.input.iter().any(|i| i == input)).map(|n| n.op_type.clone()).collect()
+}
+
+/// The operators on the ways back from `output` that end at a convolution, a multiplication of matrices, or a sigmoid.
+fn tail(nodes: &[proto::Node], output: &str) -> BTreeSet<String> {
+    let by_output: HashMap<&str, &proto::Node> =
+        nodes.iter().flat_map(|n| n.output.iter().map(move |o| (o.as_str(), n))).collect();
+    let mut seen = BTreeSet::new();
+    let mut found = BTreeSet::new();
+    let mut open = vec![output];
+    while let Some(name) = open.pop() {
+        let Some(node) = by_output.get(name) else { continue };
+        if !seen.insert(name) {
+            continue;
+        }
+        found.insert(node.op_type.clone());
+        let ends = matches!(&*node.op_type, "Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "QLinearConv" | "ConvInteger" | "Sigmoid");
+        if !ends {
+            open.extend(node.input.iter().map(String::as_str));
+        }
+    }
+    found
+}
+
+fn spec(value: &proto::ValueInfo) -> TensorSpec {
+    let tensor = value.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    let dims = tensor.and_then(|t| t.shape.as_ref()).map(|s| s.dim.as_slice()).unwrap_or_default();
+    TensorSpec {
+        name: value.name.clone(),
+        // The numbers of `TensorProto.DataType`.
+        dtype: match tensor.map_or(0, |t| t.elem_type) {
+            1 => DType::F32,
+            2 => DType::U8,
+            6 => DType::I32,
+            7 => DType::I64,
+            10 => DType::F16,
+            _ => DType::Other,
+        },
+        shape: dims.iter().map(|d| d.dim_value.and_then(|v| usize::try_from(v).ok()).filter(|v| *v > 0)).collect(),
+    }
+}
+
+/// The messages of `onnx.proto3`, cut to what is read here.
+mod proto {
+    use prost::Message;
+
+    /// `TensorProto.DataLocation.EXTERNAL`.
+    pub(super) const EXTERNAL: i32 = 1;
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Model {
+        #[prost(string, tag = "2")]
+        pub(super) producer_name: String,
+        #[prost(string, tag = "3")]
+        pub(super) producer_version: String,
+        #[prost(message, optional, tag = "7")]
+        pub(super) graph: Option<Graph>,
+        #[prost(message, repeated, tag = "8")]
+        pub(super) opset_import: Vec<Opset>,
+        #[prost(message, repeated, tag = "14")]
+        pub(super) metadata_props: Vec<Entry>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Opset {
+        #[prost(string, tag = "1")]
+        pub(super) domain: String,
+        #[prost(int64, tag = "2")]
+        pub(super) version: i64,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Entry {
+        #[prost(string, tag = "1")]
+        pub(super) key: String,
+        #[prost(string, tag = "2")]
+        pub(super) value: String,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Graph {
+        #[prost(message, repeated, tag = "1")]
+        pub(super) node: Vec<Node>,
+        #[prost(message, repeated, tag = "5")]
+        pub(super) initializer: Vec<Tensor>,
+        #[prost(message, repeated, tag = "11")]
+        pub(super) input: Vec<ValueInfo>,
+        #[prost(message, repeated, tag = "12")]
+        pub(super) output: Vec<ValueInfo>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Node {
+        #[prost(string, repeated, tag = "1")]
+        pub(super) input: Vec<String>,
+        #[prost(string, repeated, tag = "2")]
+        pub(super) output: Vec<String>,
+        #[prost(string, tag = "4")]
+        pub(super) op_type: String,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Tensor {
+        #[prost(string, tag = "8")]
+        pub(super) name: String,
+        #[prost(message, repeated, tag = "13")]
+        pub(super) external_data: Vec<Entry>,
+        #[prost(int32, tag = "14")]
+        pub(super) data_location: i32,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct ValueInfo {
+        #[prost(string, tag = "1")]
+        pub(super) name: String,
+        #[prost(message, optional, tag = "2")]
+        pub(super) r#type: Option<Type>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Type {
+        #[prost(message, optional, tag = "1")]
+        pub(super) tensor_type: Option<TensorType>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct TensorType {
+        #[prost(int32, tag = "1")]
+        pub(super) elem_type: i32,
+        #[prost(message, optional, tag = "2")]
+        pub(super) shape: Option<Shape>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Shape {
+        #[prost(message, repeated, tag = "1")]
+        pub(super) dim: Vec<Dim>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Dim {
+        #[prost(int64, optional, tag = "1")]
+        pub(super) dim_value: Option<i64>,
+    }
+}

@@ -1,0 +1,249 @@
+//! From a picture to the input tensor in one pass: crop, scale, YUV to RGB, normalise, and place, row by row.
+//!
+//! Each row of the input is interpolated bilinearly, with pixel centres at half coordinates as `cv2.resize(INTER_LINEAR)`
+//! has them, out of at most two rows a plane; nothing that the input doesn't need is read, and no picture is made on the
+//! way. Strides are honoured. Luma and chroma are interpolated apart and become RGB afterwards, which differs from the other
+//! order in clipped colours alone.
+
+mod colour;
+mod sampler;
+
+use parapet_contracts::{
+    Picture, PixelFormat,
+    ports::inference::{TensorData, TensorView},
+};
+
+use self::{
+    colour::{Levels, Matrix},
+    sampler::{Part, Sampler, taps},
+};
+use crate::{
+    placement::{Placement, Region},
+    settings::{Channels, ModelSettings, SizePx},
+};
+
+/// Why a picture can't become an input.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PrepareError(String);
+
+/// How the input lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Channel by channel.
+    Chw,
+    /// Pixel by pixel.
+    Hwc,
+}
+
+/// A model's input tensor, with what is remembered from picture to picture so that it is not computed anew.
+/// Make one a slot, with [`crate::Detector::new_input`].
+#[derive(Debug)]
+pub struct InputTensor {
+    order: Order,
+    size: SizePx,
+    shape: [usize; 4],
+    data: Data,
+    plan: Option<Plan>,
+}
+
+#[derive(Debug)]
+enum Data {
+    F32(Vec<f32>),
+    U8(Vec<u8>),
+}
+
+/// What depends on the sizes and the format of the pictures alone.
+#[derive(Debug)]
+struct Plan {
+    key: (Placement, PixelFormat, bool),
+    luma: Sampler,
+    chroma: Option<Sampler>,
+    /// One row of red, one of green, one of blue.
+    rgb: Vec<f32>,
+}
+
+impl InputTensor {
+    pub(crate) fn new(order: Order, size: SizePx, bytes: bool) -> Self {
+        let (w, h) = (size.width as usize, size.height as usize);
+        let shape = match order {
+            Order::Chw => [1, 3, h, w],
+            Order::Hwc => [1, h, w, 3],
+        };
+        let data = if bytes { Data::U8(vec![0; w * h * 3]) } else { Data::F32(vec![0.0; w * h * 3]) };
+        Self { order, size, shape, data, plan: None }
+    }
+
+    /// The tensor as the inference port takes it.
+    pub fn view(&self) -> TensorView<'_> {
+        let data = match &self.data {
+            Data::F32(values) => TensorData::F32(values),
+            Data::U8(values) => TensorData::U8(values),
+        };
+        TensorView { shape: &self.shape, data }
+    }
+
+    /// Fills the tensor with a region of a picture.
+    pub(crate) fn fill(
+        &mut self,
+        picture: &Picture,
+        region: Option<Region>,
+        settings: &ModelSettings,
+    ) -> Result<Placement, PrepareError> {
+        let whole = Region::whole(picture.width, picture.height);
+        let region = region.unwrap_or(whole).within(picture.width, picture.height).ok_or_else(|| {
+            PrepareError(format!("the region {region:?} has no pixel of a picture of {}×{}", picture.width, picture.height))
+        })?;
+        let placement = Placement::new((picture.width, picture.height), region, self.size, settings.resize);
+        let levels = Levels::new(settings);
+        let key = (placement, picture.format, picture.colorimetry.full_range);
+        if self.plan.as_ref().is_none_or(|plan| plan.key != key) {
+            self.pad(&levels, settings.pad);
+            self.plan = Some(Plan::new(key));
+        }
+        let Some(plan) = &mut self.plan else { return Err(PrepareError("no plan".into())) };
+        let n = placement.width as usize;
+        let target = Target { order: self.order, size: self.size, swap: settings.channels == Channels::Bgr };
+        plan.luma.forget();
+        if let Some(chroma) = &mut plan.chroma {
+            chroma.forget();
+        }
+        let matrix = Matrix::new(picture.colorimetry);
+        for row in 0..placement.height as usize {
+            plan.read_row(picture, row, &matrix);
+            let at = (placement.left as usize, placement.top as usize + row);
+            match &mut self.data {
+                Data::F32(values) => target.put_f32(values, &plan.rgb, n, at, &levels),
+                Data::U8(values) => target.put_u8(values, &plan.rgb, n, at),
+            }
+        }
+        Ok(placement)
+    }
+
+    /// Fills all with the padding; rows of the picture are written over it.
+    fn pad(&mut self, levels: &Levels, pad: u8) {
+        match (&mut self.data, self.order) {
+            (Data::U8(values), _) => values.fill(pad),
+            (Data::F32(values), Order::Chw) => {
+                let plane = values.len() / 3;
+                for (c, values) in values.chunks_exact_mut(plane.max(1)).enumerate() {
+                    values.fill(levels.apply(c, f32::from(pad)));
+                }
+            }
+            (Data::F32(values), Order::Hwc) => {
+                for pixel in values.chunks_exact_mut(3) {
+                    for (c, value) in pixel.iter_mut().enumerate() {
+                        *value = levels.apply(c, f32::from(pad));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Plan {
+    fn new(key: (Placement, PixelFormat, bool)) -> Self {
+        let (placement, format, full_range) = key;
+        let n = placement.width as usize;
+        let across = taps(placement.region.x, placement.region.width, placement.width);
+        let down = taps(placement.region.y, placement.region.height, placement.height);
+        let chroma = matches!(format, PixelFormat::I420 | PixelFormat::Nv12).then(|| {
+            // MPEG puts chroma samples on the left of two luma samples, JPEG (full range) in the middle; down, both in the middle.
+            let (w, h) = (placement.picture.0.div_ceil(2), placement.picture.1.div_ceil(2));
+            let offset = if full_range { 0.5 } else { 0.0 };
+            Sampler::new(across.chroma(offset, w), down.chroma(0.5, h), 2)
+        });
+        let parts = if format == PixelFormat::Rgb { 3 } else { 1 };
+        Self { key, luma: Sampler::new(across.taps(), down.taps(), parts), chroma, rgb: vec![0.0; n * 3] }
+    }
+
+    /// Makes one row of RGB, 0 to 255, rounded to whole levels as an 8-bit picture has them.
+    fn read_row(&mut self, picture: &Picture, row: usize, matrix: &Matrix) {
+        let part = |plane, offset, step| {
+            let (data, stride) = picture.plane(plane);
+            Part { data, stride, offset, step }
+        };
+        match picture.format {
+            PixelFormat::Rgb => {
+                let rows = self.luma.row(row, &[part(0, 0, 3), part(0, 1, 3), part(0, 2, 3)]);
+                self.rgb.copy_from_slice(rows);
+                colour::round(&mut self.rgb);
+            }
+            PixelFormat::Grey => {
+                let rows = self.luma.row(row, &[part(0, 0, 1)]);
+                for channel in self.rgb.chunks_exact_mut(rows.len().max(1)) {
+                    channel.copy_from_slice(rows);
+                }
+                colour::round(&mut self.rgb);
+            }
+            PixelFormat::I420 | PixelFormat::Nv12 => {
+                let Some(chroma) = &mut self.chroma else { return };
+                let luma = self.luma.row(row, &[part(0, 0, 1)]);
+                let chroma = match picture.format {
+                    PixelFormat::I420 => chroma.row(row, &[part(1, 0, 1), part(2, 0, 1)]),
+                    _ => chroma.row(row, &[part(1, 0, 2), part(1, 1, 2)]),
+                };
+                matrix.to_rgb(luma, chroma, &mut self.rgb);
+            }
+        }
+    }
+}
+
+/// Where rows of RGB go.
+struct Target {
+    order: Order,
+    size: SizePx,
+    swap: bool,
+}
+
+impl Target {
+    fn source(&self, channel: usize) -> usize {
+        if self.swap { 2 - channel } else { channel }
+    }
+
+    fn put_f32(&self, values: &mut [f32], rgb: &[f32], n: usize, (x, y): (usize, usize), levels: &Levels) {
+        let (w, h) = (self.size.width as usize, self.size.height as usize);
+        for channel in 0..3 {
+            let from = &rgb[self.source(channel) * n..][..n];
+            let (factor, offset) = levels.of(channel);
+            match self.order {
+                Order::Chw => {
+                    let to = &mut values[channel * w * h + y * w + x..][..n];
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to = from * factor + offset;
+                    }
+                }
+                Order::Hwc => {
+                    let to = &mut values[(y * w + x) * 3..][..n * 3];
+                    for (to, from) in to.chunks_exact_mut(3).zip(from) {
+                        to[channel] = from * factor + offset;
+                    }
+                }
+            }
+        }
+    }
+
+    fn put_u8(&self, values: &mut [u8], rgb: &[f32], n: usize, (x, y): (usize, usize)) {
+        let (w, h) = (self.size.width as usize, self.size.height as usize);
+        for channel in 0..3 {
+            let from = &rgb[self.source(channel) * n..][..n];
+            match self.order {
+                Order::Chw => {
+                    let to = &mut values[channel * w * h + y * w + x..][..n];
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to = *from as u8;
+                    }
+                }
+                Order::Hwc => {
+                    let to = &mut values[(y * w + x) * 3..][..n * 3];
+                    for (to, from) in to.chunks_exact_mut(3).zip(from) {
+                        to[channel] = *from as u8;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
