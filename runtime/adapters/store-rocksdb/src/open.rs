@@ -1,0 +1,136 @@
+//! Opening a store: the folder is made when it is missing, what a newer Parapet wrote is refused, and so is a folder whose
+//! files are there without what names them. A damaged store can be set aside.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use parapet_contracts::{
+    Timestamp,
+    ports::store::{Durability, StoreError},
+};
+use parking_lot::Mutex;
+use rocksdb::{ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, WriteBatch};
+
+use crate::{
+    db::{Db, Family},
+    error::{error, of_io, of_rocksdb},
+    options::{Prepared, StoreOptions},
+    state::State,
+    store::RocksStore,
+    values,
+};
+
+/// The format that this version writes: which families there are, and what is in them.
+const FORMAT: u64 = 1;
+const FORMAT_KEY: &[u8] = b"format";
+
+impl RocksStore {
+    /// Opens the store in the folder `path`; makes both when they are missing.
+    ///
+    /// # Errors
+    /// `in_use`, `read_only`, `full`, `damaged`, `newer_version` or `io`, with a text that names the folder and says what to do.
+    pub fn open(path: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        fs::create_dir_all(path).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                error(path, "io", "there is a file where a folder is expected")
+            }
+            _ => of_io(path, "making the folder", &e),
+        })?;
+        let is_new = !path.join("CURRENT").exists();
+        if is_new {
+            refuse_orphans(path)?;
+        } else {
+            refuse_unknown_families(path)?;
+        }
+        let prepared = Prepared::new(options);
+        let families = Family::ALL
+            .iter()
+            .map(|family| ColumnFamilyDescriptor::new(family.name(), prepared.family(Some(*family))))
+            .chain([ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, prepared.family(None))]);
+        let raw = DB::open_cf_descriptors(&prepared.database, path, families)
+            .map_err(|e| of_rocksdb(path, "opening it", &e))?;
+        let db = Db { raw, path: path.to_owned() };
+        check_format(&db)?;
+        let state = Mutex::new(State::load(&db)?);
+        Ok(Self { db, state })
+    }
+
+    /// Moves a damaged store out of the way, so that a fresh one can be opened at `path`; returns where it is now. What is at
+    /// `path` must not be open.
+    ///
+    /// # Errors
+    /// When the folder can't be renamed, nor what is in it.
+    pub fn set_aside(path: impl AsRef<Path>) -> Result<PathBuf, StoreError> {
+        let path = path.as_ref();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ");
+        let beside = path.with_file_name(format!("{name}.damaged-{stamp}"));
+        let moved = match fs::rename(path, &beside) {
+            Ok(()) => beside,
+            // The folder itself is a mounted volume: what is in it goes into a folder below.
+            Err(e) if matches!(e.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices) => {
+                move_down(path, &format!("damaged-{stamp}")).map_err(|e| of_io(path, "setting it aside", &e))?
+            }
+            Err(e) => return Err(of_io(path, "setting it aside", &e)),
+        };
+        let parent = moved.parent().unwrap_or(path);
+        fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(|e| of_io(path, "setting it aside", &e))?;
+        Ok(moved)
+    }
+}
+
+/// RocksDB would take tables without a `CURRENT` file for rubbish and delete them.
+fn refuse_orphans(path: &Path) -> Result<(), StoreError> {
+    let reading = |e: io::Error| of_io(path, "reading the folder", &e);
+    for file in fs::read_dir(path).map_err(reading)? {
+        let name = file.map_err(reading)?.file_name();
+        if Path::new(&name).extension().is_some_and(|e| e == "sst") {
+            return Err(error(path, "damaged", "it holds tables, but the file CURRENT is missing"));
+        }
+    }
+    Ok(())
+}
+
+fn refuse_unknown_families(path: &Path) -> Result<(), StoreError> {
+    let known = |name: &str| name == DEFAULT_COLUMN_FAMILY_NAME || Family::ALL.iter().any(|f| f.name() == name);
+    let found = DB::list_cf(&Prepared::new(StoreOptions::default()).database, path)
+        .map_err(|e| of_rocksdb(path, "opening it", &e))?;
+    match found.iter().find(|name| !known(name)) {
+        Some(name) => {
+            let what = format!("it has a column family `{name}` that this version does not know: a newer one wrote it");
+            Err(error(path, "newer_version", &what))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Reads the format, or writes it into a store that has none yet.
+fn check_format(db: &Db) -> Result<(), StoreError> {
+    let Some(value) = db.get(Family::Meta, FORMAT_KEY)? else {
+        let mut batch = WriteBatch::default();
+        batch.put_cf(db.family(Family::Meta)?, FORMAT_KEY, values::to_numbers(&[FORMAT]));
+        return db.write(batch, Durability::Synced);
+    };
+    let [format] = values::from_numbers(db, Family::Meta, FORMAT_KEY, &value)?;
+    if format > FORMAT {
+        let what = format!("its format is {format}, this version knows formats up to {FORMAT}");
+        return Err(error(&db.path, "newer_version", &what));
+    }
+    Ok(())
+}
+
+fn move_down(path: &Path, name: &str) -> io::Result<PathBuf> {
+    let below = path.join(name);
+    fs::create_dir(&below)?;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        // What was set aside before stays where it is.
+        if !entry.file_name().to_string_lossy().starts_with("damaged-") {
+            fs::rename(entry.path(), below.join(entry.file_name()))?;
+        }
+    }
+    Ok(below)
+}

@@ -1,0 +1,113 @@
+//! The store: the port's calls, and where its lock is held.
+
+use std::{ops::Range, path::Path};
+
+use parapet_contracts::{
+    Alert, CameraId, DetectionEvent, ErrorRecord, Timestamp,
+    ports::store::{
+        AlertQuery, Batch, Durability, ErrorQuery, OutboxEntry, Page, Removed, Retention, StoreError, StorePort,
+        StoreUsage,
+    },
+};
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::{change::Change, db::Db, error, state::State};
+
+/// A store in a folder of its own. One process at a time has it open.
+pub struct RocksStore {
+    pub(crate) db: Db,
+    /// Held over each write: entries of an outbox become visible in the order of their sequence numbers, and the books on
+    /// the disk are those in memory.
+    pub(crate) state: Mutex<State>,
+}
+
+impl RocksStore {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.db.path
+    }
+
+    /// Brings to the disk what was committed as buffered.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.db.raw.flush_wal(true).map_err(|e| self.db.failed("syncing", &e))
+    }
+}
+
+impl StorePort for RocksStore {
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.writes.is_empty() {
+            // What was committed before is what the caller wants synced.
+            return if batch.durability == Durability::Synced { self.sync() } else { Ok(()) };
+        }
+        let mut state = self.state.lock();
+        let mut change = Change::new(&self.db, &state);
+        for write in &batch.writes {
+            change.apply(write)?;
+        }
+        let (writes, outcome) = change.finish()?;
+        match self.db.write(writes, batch.durability) {
+            Ok(()) => {
+                state.accept(outcome);
+                Ok(())
+            }
+            Err(e) => {
+                state.burn(&outcome);
+                Err(e)
+            }
+        }
+    }
+
+    fn alert(&self, id: Uuid) -> Result<Option<Alert>, StoreError> {
+        self.db.alert(id)
+    }
+
+    fn alerts(&self, query: &AlertQuery) -> Result<Page<Alert>, StoreError> {
+        self.db.alerts(query)
+    }
+
+    fn events(
+        &self,
+        camera: Option<&CameraId>,
+        within: Range<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<DetectionEvent>, StoreError> {
+        self.db.events(camera, &within, limit)
+    }
+
+    fn errors(&self, query: &ErrorQuery) -> Result<Page<ErrorRecord>, StoreError> {
+        self.db.errors(query)
+    }
+
+    fn outbox(&self, queue: &str, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        let Some(known) = self.state.lock().queues.get(queue).copied() else { return Ok(Vec::new()) };
+        let entries = self.db.outbox(queue, known.head, limit)?;
+        // Entries come at the end only: what lies before the first one that was found stays empty. When there was none,
+        // all before `next`, as it was before the reading, are gone.
+        if limit > 0 {
+            let first = entries.first().map_or(known.next, |entry| entry.sequence);
+            if let Some(queue) = self.state.lock().queues.get_mut(queue) {
+                queue.head = queue.head.max(first);
+            }
+        }
+        Ok(entries)
+    }
+
+    fn outbox_lengths(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        Ok(self.state.lock().queues.iter().map(|(name, queue)| (name.clone(), queue.length)).collect())
+    }
+
+    fn retain(&self, policy: &Retention, now: Timestamp) -> Result<Removed, StoreError> {
+        self.remove_old(policy, now)
+    }
+
+    fn usage(&self) -> Result<StoreUsage, StoreError> {
+        let disk_bytes = error::folder_bytes(&self.db.path)?;
+        let state = self.state.lock();
+        let events = state.buckets.values().map(|bucket| bucket.count).sum();
+        Ok(StoreUsage { disk_bytes, events, alerts: state.alerts, errors: state.errors })
+    }
+}
