@@ -1,1 +1,17 @@
-//! The actors of a site, and the one place where they are wired together.
+//! The actors of a site, and the one place where they are wired together: [`topology`].
+
+pub mod bus;
+pub mod camera;
+mod children;
+pub mod fanout;
+pub mod handoff;
+pub mod journal;
+pub mod model;
+pub mod observation;
+pub mod outboxes;
+pub mod rule;
+pub mod site;
+pub mod store;
+pub mod topology;
+pub mod uploader;
+pub mod worker;

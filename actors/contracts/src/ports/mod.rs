@@ -6,4 +6,5 @@ pub mod inference;
 pub mod media;
 pub mod probe;
 pub mod rule;
+pub mod sink;
 pub mod store;

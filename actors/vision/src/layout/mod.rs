@@ -96,3 +96,6 @@ pub(crate) fn spec_matrix(outputs: &[TensorSpec]) -> Option<(Option<usize>, Opti
 pub(crate) fn grid_cells(size: SizePx) -> usize {
     [8, 16, 32].iter().map(|stride| (size.width / stride) as usize * (size.height / stride) as usize).sum()
 }
+
+#[cfg(test)]
+mod tests;

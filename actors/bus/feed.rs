@@ -1,0 +1,88 @@
+//! What others hand to the bus actors. It outlives their restarts.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parapet_contracts::{
+    CameraId, Clock, DetectionEvent, SiteId,
+    status::{Health, StatusEvent},
+    topics::Topic,
+};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::handoff::{Handoff, Overflow};
+
+/// Detection events that wait for the bus at most; the oldest goes first.
+pub const EVENTS_CAPACITY: usize = 1024;
+
+/// See the module.
+pub struct BusFeed {
+    site: SiteId,
+    clock: Arc<dyn Clock>,
+    pub(super) events: Handoff<Arc<DetectionEvent>>,
+    statuses: Mutex<BTreeMap<String, Status>>,
+    pub(super) status_changed: Notify,
+}
+
+struct Status {
+    event: StatusEvent,
+    told: bool,
+}
+
+impl BusFeed {
+    /// An empty feed.
+    pub fn new(site: SiteId, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            site,
+            clock,
+            events: Handoff::new(EVENTS_CAPACITY, Overflow::DropOldest),
+            statuses: Mutex::default(),
+            status_changed: Notify::new(),
+        })
+    }
+
+    /// Hands an event over to be published; never waits.
+    pub fn event(&self, event: &Arc<DetectionEvent>) {
+        if self.events.put(Arc::clone(event)).is_some() {
+            metrics::counter!("parapet_events_dropped_total", "edge" => "bus", "reason" => "queue_full").increment(1);
+        }
+    }
+
+    /// Says how a camera, or with `None` the site, is.
+    pub fn status(&self, camera: Option<&CameraId>, health: Health, reason: Option<String>) {
+        let topic = match camera {
+            Some(camera) => Topic::camera_status(&self.site, camera),
+            None => Topic::site_status(&self.site),
+        };
+        let event = StatusEvent {
+            id: Uuid::now_v7(),
+            site: self.site.clone(),
+            camera: camera.cloned(),
+            ts: self.clock.now(),
+            health,
+            reason,
+        };
+        self.statuses.lock().insert(topic.to_string(), Status { event, told: false });
+        self.status_changed.notify_one();
+    }
+
+    /// The statuses that the broker does not have yet.
+    pub(super) fn untold(&self) -> Vec<(String, StatusEvent)> {
+        let statuses = self.statuses.lock();
+        statuses.iter().filter(|(_, s)| !s.told).map(|(topic, s)| (topic.clone(), s.event.clone())).collect()
+    }
+
+    pub(super) fn told(&self, topic: &str, id: Uuid) {
+        if let Some(status) = self.statuses.lock().get_mut(topic) {
+            status.told |= status.event.id == id;
+        }
+    }
+
+    /// A broker that was away may have forgotten: everything is told again.
+    pub(super) fn tell_all_again(&self) {
+        for status in self.statuses.lock().values_mut() {
+            status.told = false;
+        }
+    }
+}

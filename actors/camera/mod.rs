@@ -1,0 +1,8 @@
+//! Camera actors: one for each file in `cameras/`.
+
+mod actor;
+mod sink;
+mod status;
+
+pub use actor::{CameraActor, CameraMessage, CameraParts};
+pub use status::{CameraBoard, CameraState, CameraStatus};

@@ -1,0 +1,128 @@
+//! What a model tells of itself.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use parapet_contracts::{Clock, ModelId};
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use super::pool::ModelPool;
+
+/// Counters of one model over all its slots; they outlive restarts.
+pub struct ModelBoard {
+    pool: Arc<ModelPool>,
+    clock: Arc<dyn Clock>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    description: Option<String>,
+    inferences: u64,
+    failures: u64,
+    objects: u64,
+    refused: BTreeMap<&'static str, u64>,
+    busy: Duration,
+    waited: Duration,
+    last: Option<Duration>,
+}
+
+/// A snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelStatus {
+    /// The model.
+    pub model: ModelId,
+    /// How the model is understood, once a slot has loaded it.
+    pub description: Option<String>,
+    /// Frames that were looked at.
+    pub inferences: u64,
+    /// Frames on which it failed.
+    pub failures: u64,
+    /// Objects that it saw.
+    pub objects: u64,
+    /// What was refused of its answers, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Mean time to look at a frame, preprocessing included, in milliseconds.
+    pub inference_ms: f64,
+    /// Mean time that a frame waited for a slot, in milliseconds.
+    pub wait_ms: f64,
+    /// Seconds since it last looked at a frame.
+    pub last_frame_age_s: Option<f64>,
+    /// Frames that wait now.
+    pub waiting: usize,
+    /// What happened to each camera's frames.
+    pub cameras: Vec<FeedStatus>,
+}
+
+/// One camera at one model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FeedStatus {
+    /// The camera.
+    pub camera: String,
+    /// Frames that it offered.
+    pub offered: u64,
+    /// Frames that a slot took.
+    pub taken: u64,
+    /// Frames that were dropped, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
+}
+
+impl ModelBoard {
+    /// A board for the model of this pool.
+    pub fn new(pool: Arc<ModelPool>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { pool, clock, inner: Mutex::default() })
+    }
+
+    pub(super) fn loaded(&self, description: String) {
+        self.inner.lock().description = Some(description);
+    }
+
+    pub(super) fn looked(&self, objects: usize, refused: &[(&'static str, u64)], waited: Duration, busy: Duration) {
+        let now = self.clock.monotonic();
+        let mut inner = self.inner.lock();
+        inner.inferences += 1;
+        inner.objects += objects as u64;
+        inner.busy += busy;
+        inner.waited += waited;
+        inner.last = Some(now);
+        for &(reason, count) in refused {
+            *inner.refused.entry(reason).or_default() += count;
+        }
+    }
+
+    pub(super) fn failed(&self) {
+        self.inner.lock().failures += 1;
+    }
+
+    /// Seconds since it last looked at a frame.
+    pub fn last_frame_age(&self) -> Option<Duration> {
+        self.inner.lock().last.map(|last| self.clock.monotonic().saturating_sub(last))
+    }
+
+    /// A snapshot.
+    pub fn status(&self) -> ModelStatus {
+        let cameras = self.pool.counters().into_iter().map(|(camera, counters)| FeedStatus {
+            camera: camera.to_string(),
+            offered: counters.offered(),
+            taken: counters.taken(),
+            dropped: counters.dropped().into_iter().map(|(reason, count)| (reason.as_str(), count)).collect(),
+        });
+        let (cameras, waiting) = (cameras.collect(), self.pool.waiting());
+        let last_frame_age_s = self.last_frame_age().map(|age| age.as_secs_f64());
+        let inner = self.inner.lock();
+        let mean = |sum: Duration| sum.as_secs_f64() * 1e3 / inner.inferences.max(1) as f64;
+        ModelStatus {
+            model: self.pool.model().clone(),
+            description: inner.description.clone(),
+            inferences: inner.inferences,
+            failures: inner.failures,
+            objects: inner.objects,
+            refused: inner.refused.clone(),
+            inference_ms: mean(inner.busy),
+            wait_ms: mean(inner.waited),
+            last_frame_age_s,
+            waiting,
+            cameras,
+        }
+    }
+}

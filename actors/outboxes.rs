@@ -1,0 +1,81 @@
+//! Which outboxes take what: decided when an event is appended.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+use parapet_config::{UploadKind, Uploader};
+use parapet_contracts::{
+    Alert, DetectionEvent, UploaderId, cloudevent::CloudEvent, ports::store::OutboxItem, topics::Topic,
+};
+
+/// The outbox from which alerts go to the bus.
+pub const BUS: &str = "bus";
+
+/// The outbox of an uploader.
+pub fn queue_of(uploader: &UploaderId) -> String {
+    format!("uploader/{uploader}")
+}
+
+/// Where the items of an outbox go that its sink will never take.
+pub fn dead_letters_of(queue: &str) -> String {
+    format!("dead/{queue}")
+}
+
+/// The outboxes of the site as it is configured now.
+#[derive(Debug, Default)]
+pub struct Outboxes {
+    uploaders: ArcSwap<Vec<(String, Vec<UploadKind>)>>,
+}
+
+impl Outboxes {
+    /// The outboxes for these uploaders, and for the bus.
+    pub fn new(uploaders: &BTreeMap<UploaderId, Arc<Uploader>>) -> Self {
+        let outboxes = Self::default();
+        outboxes.replace(uploaders);
+        outboxes
+    }
+
+    /// Takes a new configuration. The queue of an uploader that is gone stays in the store.
+    pub fn replace(&self, uploaders: &BTreeMap<UploaderId, Arc<Uploader>>) {
+        let list = uploaders.iter().map(|(id, uploader)| (queue_of(id), uploader.what.clone())).collect();
+        self.uploaders.store(Arc::new(list));
+    }
+
+    fn wanting(&self, kind: UploadKind) -> Vec<String> {
+        self.uploaders.load().iter().filter(|(_, what)| what.contains(&kind)).map(|(queue, _)| queue.clone()).collect()
+    }
+
+    /// What an alert appends: one entry for the bus, and one for each uploader that sends alerts.
+    ///
+    /// # Errors
+    /// When the alert can't be written as JSON.
+    pub fn for_alert(&self, alert: &Alert) -> Result<Vec<(String, OutboxItem)>, serde_json::Error> {
+        let item = OutboxItem {
+            id: alert.id,
+            kind: "alert".to_owned(),
+            topic: Topic::alerts(&alert.site).to_string(),
+            payload: serde_json::to_string(&CloudEvent::alert(alert))?,
+        };
+        let mut queues = self.wanting(UploadKind::Alerts);
+        queues.push(BUS.to_owned());
+        Ok(queues.into_iter().map(|queue| (queue, item.clone())).collect())
+    }
+
+    /// What a detection event appends: one entry for each uploader that sends events.
+    ///
+    /// # Errors
+    /// When the event can't be written as JSON.
+    pub fn for_event(&self, event: &DetectionEvent) -> Result<Vec<(String, OutboxItem)>, serde_json::Error> {
+        let queues = self.wanting(UploadKind::Events);
+        if queues.is_empty() {
+            return Ok(Vec::new());
+        }
+        let item = OutboxItem {
+            id: event.id,
+            kind: "event".to_owned(),
+            topic: Topic::detections(&event.site, &event.camera).to_string(),
+            payload: serde_json::to_string(&CloudEvent::detection(event))?,
+        };
+        Ok(queues.into_iter().map(|queue| (queue, item.clone())).collect())
+    }
+}

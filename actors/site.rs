@@ -1,0 +1,328 @@
+//! A running site: which actors the configuration asks for, what a change of it does, and what each of them tells.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use parapet_config::{Camera, Model, SiteConfig, Uploader};
+use parapet_contracts::{CameraId, ModelId, RuleId, UploaderId};
+use parapet_supervision::{ChildSpec, Ended, NodeStatus, ShutdownReport, SupervisorHandle};
+use parking_lot::RwLock;
+
+use crate::{
+    bus::BusFeed,
+    camera::{CameraBoard, CameraParts},
+    children,
+    fanout::Fanout,
+    journal::{Failure, Journal},
+    model::{ModelBoard, ModelPool, SlotParts},
+    outboxes::{Outboxes, queue_of},
+    rule::{RuleFeed, judge},
+    store::{AlertDesk, StoreHandle},
+    topology::Ports,
+    uploader::{Pump, PumpBoard, backoff},
+    worker::Body,
+};
+
+/// What connects the actors.
+pub struct Links {
+    /// The store.
+    pub store: StoreHandle,
+    /// Where rules submit alerts.
+    pub desk: AlertDesk,
+    /// Which outboxes take what.
+    pub outboxes: Arc<Outboxes>,
+    /// What the bus publishes.
+    pub bus_feed: Arc<BusFeed>,
+    /// How the alerts' way to the bus fares.
+    pub bus_board: Arc<PumpBoard>,
+    /// Where slots hand what they saw.
+    pub fanout: Arc<Fanout>,
+    /// Failures.
+    pub journal: Journal,
+    /// The world outside.
+    pub ports: Ports,
+}
+
+/// See the module.
+pub struct Site {
+    config: ArcSwap<SiteConfig>,
+    links: Links,
+    root: SupervisorHandle,
+    uploaders: SupervisorHandle,
+    rules: SupervisorHandle,
+    models: SupervisorHandle,
+    cameras: SupervisorHandle,
+    boards: RwLock<Boards>,
+}
+
+/// What the actors tell; outlives their restarts.
+#[derive(Default)]
+struct Boards {
+    cameras: BTreeMap<CameraId, Arc<CameraBoard>>,
+    models: BTreeMap<ModelId, (Arc<ModelPool>, Arc<ModelBoard>)>,
+    uploaders: BTreeMap<UploaderId, Arc<PumpBoard>>,
+}
+
+impl Site {
+    pub(crate) fn new(
+        config: SiteConfig,
+        links: Links,
+        root: SupervisorHandle,
+        uploaders: SupervisorHandle,
+        rules: SupervisorHandle,
+        models: SupervisorHandle,
+        cameras: SupervisorHandle,
+    ) -> Arc<Self> {
+        let (config, boards) = (ArcSwap::from_pointee(config), RwLock::default());
+        Arc::new(Self { config, links, root, uploaders, rules, models, cameras, boards })
+    }
+
+    /// Adds an actor for each file of the configuration, before the tree starts.
+    pub(crate) fn populate(&self) {
+        let config = self.config.load_full();
+        let specs =
+            (config.uploaders.values().filter_map(|uploader| self.uploader(uploader)).map(|s| (&self.uploaders, s)))
+                .chain(self.replace_rules(&config).into_iter().map(|s| (&self.rules, s)))
+                .chain(config.models.values().map(|model| (&self.models, self.model(model))))
+                .collect::<Vec<_>>();
+        for (group, spec) in specs {
+            self.add(group, spec);
+        }
+        for camera in config.cameras.values() {
+            self.add(&self.cameras, self.camera(camera));
+        }
+    }
+
+    fn add(&self, group: &SupervisorHandle, spec: ChildSpec) {
+        if let Err(error) = group.add(spec) {
+            self.links.journal.report(Failure::new(group.id(), "reload", error.to_string()));
+        }
+    }
+
+    fn camera(&self, config: &Arc<Camera>) -> ChildSpec {
+        let mut boards = self.boards.write();
+        let clock = &self.links.ports.clock;
+        let board = boards
+            .cameras
+            .entry(config.id.clone())
+            .or_insert_with(|| CameraBoard::new(config.id.clone(), Arc::clone(clock)));
+        let board = Arc::clone(board);
+        // A model that the camera no longer lists must not wait for its frames.
+        for (pool, _) in boards.models.values() {
+            pool.leave(&config.id);
+        }
+        let limits = self.config.load();
+        let feeds = config.models.iter().filter_map(|model| {
+            let limit = limits.models.get(model).and_then(|model| model.max_fps);
+            boards.models.get(model).map(|(pool, _)| pool.join(&config.id, limit))
+        });
+        children::camera(CameraParts {
+            config: Arc::clone(config),
+            media: Arc::clone(&self.links.ports.media),
+            feeds: feeds.collect(),
+            board,
+            journal: self.links.journal.clone(),
+            bus: Arc::clone(&self.links.bus_feed),
+            clock: Arc::clone(clock),
+        })
+    }
+
+    fn model(&self, config: &Arc<Model>) -> ChildSpec {
+        let clock = &self.links.ports.clock;
+        let mut boards = self.boards.write();
+        let (pool, board) = boards.models.entry(config.id.clone()).or_insert_with(|| {
+            let pool = ModelPool::new(config.id.clone(), Arc::clone(clock));
+            let board = ModelBoard::new(Arc::clone(&pool), Arc::clone(clock));
+            (pool, board)
+        });
+        pool.set_max_fps(config.max_fps);
+        children::model(&SlotParts {
+            model: Arc::clone(config),
+            pool: Arc::clone(pool),
+            engines: Arc::clone(&self.links.ports.engines),
+            fanout: Arc::clone(&self.links.fanout),
+            board: Arc::clone(board),
+            journal: self.links.journal.clone(),
+            clock: Arc::clone(clock),
+        })
+    }
+
+    /// Gives the fan-out the rules of `config`; a rule that did not change keeps its inbox. Returns the specs of the new ones.
+    fn replace_rules(&self, config: &SiteConfig) -> Vec<ChildSpec> {
+        let old = self.links.fanout.rules();
+        let mut new = Vec::new();
+        let feeds = config.rules.values().map(|rule| {
+            old.iter().find(|feed| feed.rule() == rule).cloned().unwrap_or_else(|| {
+                let feed = RuleFeed::new(Arc::clone(rule));
+                new.push(self.rule(&feed));
+                feed
+            })
+        });
+        let feeds = feeds.collect();
+        self.links.fanout.set_rules(feeds);
+        new
+    }
+
+    fn rule(&self, feed: &Arc<RuleFeed>) -> ChildSpec {
+        let (desk, clock) = (self.links.desk.clone(), Arc::clone(&self.links.ports.clock));
+        let (id, feed) = (feed.rule().id.to_string(), Arc::clone(feed));
+        children::edge_worker(&id, "rule", move |heartbeat| {
+            let (feed, desk, clock) = (Arc::clone(&feed), desk.clone(), Arc::clone(&clock));
+            Body::task(move |stop| judge(feed, desk, clock, heartbeat, stop))
+        })
+    }
+
+    /// `None` when its sink can't be made; the journal says why, and the queue keeps what it has.
+    fn uploader(&self, config: &Arc<Uploader>) -> Option<ChildSpec> {
+        let queue = queue_of(&config.id);
+        let actor = format!("uploaders/{}", config.id);
+        let mut boards = self.boards.write();
+        let board = Arc::clone(boards.uploaders.entry(config.id.clone()).or_insert_with(|| PumpBoard::new(&queue)));
+        if !config.enabled {
+            return None;
+        }
+        let sink = match self.links.ports.sinks.build(config) {
+            Ok(sink) => sink,
+            Err(text) => {
+                self.links.journal.report(Failure::new(actor, "sink", text));
+                return None;
+            }
+        };
+        let pump = Pump {
+            actor,
+            store: self.links.store.clone(),
+            sink,
+            board,
+            journal: self.links.journal.clone(),
+            clock: Arc::clone(&self.links.ports.clock),
+            backoff: backoff(config.backoff.0, config.backoff.1),
+        };
+        Some(children::edge_worker(config.id.as_str(), "uploader", move |heartbeat| {
+            let pump = pump.clone();
+            heartbeat.idle();
+            Body::task(move |stop| pump.run(stop))
+        }))
+    }
+
+    /// Takes a new configuration: starts, restarts and stops exactly the actors whose files changed.
+    pub async fn apply(&self, new: SiteConfig) {
+        let old = self.config.swap(Arc::new(new));
+        let new = self.config.load_full();
+        self.links.outboxes.replace(&new.uploaders);
+
+        // Against the direction of the data: who is fed goes after who feeds.
+        for id in old.cameras.keys().filter(|id| !new.cameras.contains_key(*id)) {
+            self.remove(&self.cameras, id.as_str()).await;
+            self.forget_camera(id);
+        }
+        for id in old.models.keys().filter(|id| !new.models.contains_key(*id)) {
+            self.remove(&self.models, id.as_str()).await;
+            self.boards.write().models.remove(id);
+        }
+        for id in old.rules.keys().filter(|id| !new.rules.contains_key(*id)) {
+            self.remove(&self.rules, id.as_str()).await;
+        }
+        for id in old.uploaders.keys().filter(|id| !new.uploaders.contains_key(*id)) {
+            self.remove(&self.uploaders, id.as_str()).await;
+            self.boards.write().uploaders.remove(id);
+        }
+
+        for (id, uploader) in changed(&old.uploaders, &new.uploaders) {
+            match self.uploader(uploader) {
+                Some(spec) => self.put(&self.uploaders, spec).await,
+                None => self.remove(&self.uploaders, id.as_str()).await,
+            }
+        }
+        for spec in self.replace_rules(&new) {
+            self.put(&self.rules, spec).await;
+        }
+        for (_, model) in changed(&old.models, &new.models) {
+            self.put(&self.models, self.model(model)).await;
+        }
+        for (_, camera) in changed(&old.cameras, &new.cameras) {
+            self.put(&self.cameras, self.camera(camera)).await;
+        }
+    }
+
+    fn forget_camera(&self, id: &CameraId) {
+        let mut boards = self.boards.write();
+        boards.cameras.remove(id);
+        for (pool, _) in boards.models.values() {
+            pool.leave(id);
+        }
+    }
+
+    async fn put(&self, group: &SupervisorHandle, spec: ChildSpec) {
+        if !group.contains(spec.id()) {
+            self.add(group, spec);
+        } else if let Err(error) = group.restart(spec).await {
+            self.links.journal.report(Failure::new(group.id(), "reload", error.to_string()));
+        }
+    }
+
+    async fn remove(&self, group: &SupervisorHandle, id: &str) {
+        if group.contains(id)
+            && let Err(error) = group.remove(id).await
+        {
+            self.links.journal.report(Failure::new(group.id(), "reload", error.to_string()));
+        }
+    }
+
+    /// The configuration as it runs.
+    pub fn config(&self) -> Arc<SiteConfig> {
+        self.config.load_full()
+    }
+
+    /// What connects the actors.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// The supervision tree as it is now.
+    pub fn tree(&self) -> NodeStatus {
+        self.root.tree()
+    }
+
+    /// The board of each camera.
+    pub fn cameras(&self) -> BTreeMap<CameraId, Arc<CameraBoard>> {
+        self.boards.read().cameras.clone()
+    }
+
+    /// The board of each model.
+    pub fn models(&self) -> BTreeMap<ModelId, Arc<ModelBoard>> {
+        self.boards.read().models.iter().map(|(id, (_, board))| (id.clone(), Arc::clone(board))).collect()
+    }
+
+    /// The feed of each rule.
+    pub fn rules(&self) -> BTreeMap<RuleId, Arc<RuleFeed>> {
+        self.links.fanout.rules().iter().map(|feed| (feed.rule().id.clone(), Arc::clone(feed))).collect()
+    }
+
+    /// The board of each uploader.
+    pub fn uploaders(&self) -> BTreeMap<UploaderId, Arc<PumpBoard>> {
+        self.boards.read().uploaders.clone()
+    }
+
+    /// Waits until each actor was started once, for at most `limit`; returns the paths of those that still start.
+    pub async fn settled(&self, limit: Duration) -> Vec<String> {
+        self.root.settled(limit).await.err().map(|error| error.waiting).unwrap_or_default()
+    }
+
+    /// Waits for the end of the tree.
+    pub async fn ended(&self) -> Ended {
+        self.root.ended().await
+    }
+
+    /// Stops the site in order, within `limit`.
+    pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
+        self.root.shutdown(limit).await
+    }
+}
+
+/// The entries that are new or differ.
+fn changed<'a, K: Ord, V: PartialEq>(
+    old: &'a BTreeMap<K, Arc<V>>,
+    new: &'a BTreeMap<K, Arc<V>>,
+) -> impl Iterator<Item = (&'a K, &'a Arc<V>)> {
+    new.iter().filter(|(id, value)| old.get(id) != Some(value))
+}

@@ -1,0 +1,216 @@
+//! A site, wired. Read [`start`] and follow the data, from the sink back to the source:
+//!
+//! ```text
+//! site ─┬─ store        writes batches; what it holds is durable              queue 1,024: appending waits, logging drops
+//!       ├─ alerts       picture, then batch, then the world                    queue    32: rules wait
+//!       ├─ housekeeping expires evidence
+//!       ├─ bus ─┬─ alerts       outbox `bus` → QoS 1
+//!       │       ├─ detections   → QoS 0                                        hand-off 1,024: the oldest goes
+//!       │       └─ status       → retained, the latest wins
+//!       ├─ uploaders ── one per file: outbox → sink
+//!       ├─ rules ────── one per file                                           hand-off    16: the oldest goes
+//!       ├─ models ───── one per file ── slot-0 … slot-n                        one frame a camera: the newest wins
+//!       └─ cameras ──── one per file
+//! ```
+//! Children stop in reverse order, so a site drains in the direction of its data: no more frames, then the rules judge what they
+//! have, then the desk and the store write what is left.
+
+use std::{sync::Arc, time::Duration};
+
+use parapet_config::{SiteConfig, Uploader};
+use parapet_contracts::{
+    Clock,
+    ports::{
+        bus::BusPort,
+        evidence::EvidencePort,
+        media::MediaPort,
+        sink::SinkPort,
+        store::{JournalFile, StorePort},
+    },
+};
+use parapet_supervision::{ChildSpec, FailureReport, Observer, StartError, SupervisorSpec};
+
+use crate::{
+    bus::{BusFeed, BusSink, publish_detections, publish_statuses},
+    children,
+    fanout::Fanout,
+    journal::{Failure, Journal},
+    model::EngineFactory,
+    outboxes::{BUS, Outboxes},
+    site::{Links, Site},
+    store::{AlertDesk, AlertObserver, Desk, StoreHandle, StoreSettings, StoreWriter, expire_evidence},
+    uploader::{Pump, PumpBoard, backoff},
+    worker::Body,
+};
+
+/// The world outside, as the site sees it.
+#[derive(Clone)]
+pub struct Ports {
+    /// Opens sources.
+    pub media: Arc<dyn MediaPort>,
+    /// Loads models.
+    pub engines: Arc<dyn EngineFactory>,
+    /// Keeps alerts, events, journal and outboxes.
+    pub store: Arc<dyn StorePort>,
+    /// Where the journal goes on while the store refuses.
+    pub journal_file: Arc<dyn JournalFile>,
+    /// Keeps pictures.
+    pub evidence: Arc<dyn EvidencePort>,
+    /// Publishes.
+    pub bus: Arc<dyn BusPort>,
+    /// Makes the sinks of uploaders.
+    pub sinks: Arc<dyn SinkFactory>,
+    /// Hears of durable alerts.
+    pub alerts: Arc<dyn AlertObserver>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Makes the sink that an uploader's file declares.
+pub trait SinkFactory: Send + Sync {
+    /// Makes it, without waiting for the other side.
+    ///
+    /// # Errors
+    /// One sentence that says why it can't be made.
+    fn build(&self, uploader: &Uploader) -> Result<Arc<dyn SinkPort>, String>;
+}
+
+/// How often retention runs, and old evidence is looked for.
+const RETAIN_EVERY: Duration = Duration::from_secs(60);
+/// Pause before the disk is asked again.
+const RETRY_STORE: Duration = Duration::from_secs(1);
+/// Pauses of the alerts' way to the bus.
+const BUS_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// Starts a site; `last` are the children that start after all others, such as HTTP. Returns once the tree runs; its actors are being started then.
+///
+/// # Errors
+/// When the tree can't be started.
+pub async fn start(
+    config: SiteConfig,
+    ports: Ports,
+    journal: Journal,
+    last: impl FnOnce(&Arc<Site>) -> Vec<ChildSpec>,
+) -> Result<Arc<Site>, StartError> {
+    let clock = Arc::clone(&ports.clock);
+    let (store, store_queue) = StoreHandle::new(Arc::clone(&ports.store));
+    let (desk, desk_queue) = AlertDesk::new();
+    let outboxes = Arc::new(Outboxes::new(&config.uploaders));
+    let bus_feed = BusFeed::new(config.site.id.clone(), Arc::clone(&clock));
+    let bus_board = PumpBoard::new(BUS);
+    let fanout = Fanout::new(
+        config.site.id.clone(),
+        Arc::clone(&bus_feed),
+        store.clone(),
+        Arc::clone(&outboxes),
+        journal.clone(),
+    );
+
+    let settings = StoreSettings {
+        retention: config.site.store.retention.clone(),
+        retain_every: RETAIN_EVERY,
+        retry_after: RETRY_STORE,
+    };
+    let writer = {
+        let (handle, journal, clock) = (store.clone(), journal.clone(), Arc::clone(&clock));
+        let fallback = Arc::clone(&ports.journal_file);
+        children::vital_worker("store", "store", move |heartbeat| {
+            StoreWriter {
+                handle: handle.clone(),
+                queue: store_queue.clone(),
+                journal: journal.clone(),
+                fallback: Arc::clone(&fallback),
+                clock: Arc::clone(&clock),
+                settings: settings.clone(),
+                heartbeat,
+            }
+            .body()
+        })
+    };
+    let alerts = {
+        let desk = Desk {
+            queue: desk_queue,
+            evidence: Arc::clone(&ports.evidence),
+            store: store.clone(),
+            outboxes: Arc::clone(&outboxes),
+            journal: journal.clone(),
+            clock: Arc::clone(&clock),
+            observer: Arc::clone(&ports.alerts),
+        };
+        children::vital_worker("alerts", "alerts", move |heartbeat| {
+            let desk = desk.clone();
+            Body::task(move |stop| desk.run(heartbeat, stop))
+        })
+    };
+    let housekeeping = {
+        let (evidence, journal, clock) = (Arc::clone(&ports.evidence), journal.clone(), Arc::clone(&clock));
+        let keep_for = config.site.evidence.keep_for;
+        children::edge_worker("housekeeping", "housekeeping", move |heartbeat| {
+            let (evidence, journal, clock) = (Arc::clone(&evidence), journal.clone(), Arc::clone(&clock));
+            Body::task(move |stop| expire_evidence(evidence, keep_for, RETAIN_EVERY, journal, clock, heartbeat, stop))
+        })
+    };
+    let bus = {
+        let pump = Pump {
+            actor: "bus/alerts".to_owned(),
+            store: store.clone(),
+            sink: Arc::new(BusSink(Arc::clone(&ports.bus))),
+            board: Arc::clone(&bus_board),
+            journal: journal.clone(),
+            clock: Arc::clone(&clock),
+            backoff: backoff(BUS_PAUSES.0, BUS_PAUSES.1),
+        };
+        bus_supervisor(pump, &bus_feed, &ports.bus, &journal)
+    };
+
+    let groups = ["uploaders", "rules", "models", "cameras"].map(|id| SupervisorSpec::new(id).start_concurrently());
+    let [uploaders, rules, models, cameras] = &groups;
+    let links = Links { store, desk, outboxes, bus_feed, bus_board, fanout, journal: journal.clone(), ports };
+    let root = SupervisorSpec::new("site").observer(Arc::new(JournalObserver(journal)));
+    let site =
+        Site::new(config, links, root.handle(), uploaders.handle(), rules.handle(), models.handle(), cameras.handle());
+    site.populate();
+
+    let mut root = root.child(writer).child(alerts).child(housekeeping).child(bus);
+    for group in groups {
+        root = root.child(ChildSpec::supervisor(group));
+    }
+    for child in last(&site) {
+        root = root.child(child);
+    }
+    root.start().await?;
+    Ok(site)
+}
+
+fn bus_supervisor(pump: Pump, feed: &Arc<BusFeed>, bus: &Arc<dyn BusPort>, journal: &Journal) -> ChildSpec {
+    let alerts = children::edge_worker("alerts", "bus", move |heartbeat| {
+        let pump = pump.clone();
+        heartbeat.idle(); // It waits for acknowledgements; the bus port bounds how long.
+        Body::task(move |stop| pump.run(stop))
+    });
+    let (f, b, j) = (Arc::clone(feed), Arc::clone(bus), journal.clone());
+    let detections = children::edge_worker("detections", "bus", move |heartbeat| {
+        let (feed, bus, journal) = (Arc::clone(&f), Arc::clone(&b), j.clone());
+        heartbeat.idle();
+        Body::task(move |stop| publish_detections(feed, bus, journal, stop))
+    });
+    let (f, b, j) = (Arc::clone(feed), Arc::clone(bus), journal.clone());
+    let status = children::edge_worker("status", "bus", move |heartbeat| {
+        let (feed, bus, journal) = (Arc::clone(&f), Arc::clone(&b), j.clone());
+        heartbeat.idle();
+        Body::task(move |stop| publish_statuses(feed, bus, journal, stop))
+    });
+    ChildSpec::supervisor(SupervisorSpec::new("bus").child(alerts).child(detections).child(status))
+}
+
+/// Every failure in the tree is a record in the journal.
+struct JournalObserver(Journal);
+
+impl Observer for JournalObserver {
+    fn failure(&self, report: &FailureReport) {
+        let actor = report.path.strip_prefix("site/").unwrap_or(&report.path);
+        metrics::counter!("parapet_actor_failures_total", "actor" => actor.to_owned(), "kind" => report.kind.as_str())
+            .increment(1);
+        self.0.report(Failure::new(actor, report.kind.as_str(), &*report.text));
+    }
+}
