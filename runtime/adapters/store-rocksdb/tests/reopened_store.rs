@@ -1,0 +1,222 @@
+//! What was committed is there after the store was closed and opened again, whatever happened to the tail of its log.
+#![allow(clippy::unwrap_used)]
+
+use std::{fs, path::Path, time::Duration};
+
+use parapet_contracts::{
+    Severity,
+    ports::store::{AlertQuery, Batch, Durability, ErrorQuery, Retention, StorePort, Write},
+};
+use parapet_store_rocksdb::{RocksStore, StoreOptions};
+use parapet_testkit::conformance::samples::{alert, append, error, event, time};
+
+fn open(path: &Path) -> RocksStore {
+    RocksStore::open(path, StoreOptions::default()).unwrap()
+}
+
+fn commit(store: &RocksStore, writes: Vec<Write>) {
+    store.commit(&Batch { writes, durability: Durability::Synced }).unwrap();
+}
+
+fn acknowledge(queue: &str, sequence: u64) -> Write {
+    Write::Acknowledge { queue: queue.to_owned(), sequence }
+}
+
+/// The newest file of the write-ahead log that has something in it.
+fn log_file(folder: &Path) -> std::path::PathBuf {
+    let mut logs: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "log") && path.metadata().unwrap().len() > 0)
+        .collect();
+    logs.sort();
+    logs.pop().expect("no log")
+}
+
+#[test]
+fn everything_is_there_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let raised = alert(1, "gate", "r", Severity::Warning, 10);
+    let seen = event(1, "gate", 10);
+    let store = open(folder.path());
+    commit(
+        &store,
+        vec![
+            Write::Alert(raised.clone()),
+            Write::Event(seen.clone()),
+            Write::Error(error(1, "bus", 1)),
+            append("bus", 1),
+            append("bus", 2),
+            append("uploader/hub", 3),
+        ],
+    );
+    commit(&store, vec![acknowledge("bus", 1)]);
+    let before = store.usage().unwrap();
+    drop(store);
+
+    for _ in 0..3 {
+        let store = open(folder.path());
+        assert_eq!(store.alert(raised.id).unwrap(), Some(raised.clone()));
+        assert_eq!(store.alerts(&AlertQuery { limit: 9, ..Default::default() }).unwrap().items, [raised.clone()]);
+        assert_eq!(store.events(None, time(0)..time(99), 9).unwrap(), [seen.as_ref().clone()]);
+        assert_eq!(store.errors(&ErrorQuery { limit: 9, ..Default::default() }).unwrap().items, [error(1, "bus", 1)]);
+        assert_eq!(store.outbox("bus", 9).unwrap().iter().map(|e| e.sequence).collect::<Vec<_>>(), [2]);
+        assert_eq!(store.outbox_lengths().unwrap(), [("bus".to_owned(), 1), ("uploader/hub".to_owned(), 1)]);
+        let usage = store.usage().unwrap();
+        assert_eq!((usage.alerts, usage.events, usage.errors), (before.alerts, before.events, before.errors));
+        assert!(usage.disk_bytes > 0);
+    }
+}
+
+#[test]
+fn an_emptied_outbox_goes_on_counting() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 1..=4 {
+        let store = open(folder.path());
+        commit(&store, vec![append("bus", round)]);
+        assert_eq!(store.outbox("bus", 9).unwrap()[0].sequence, round);
+        commit(&store, vec![acknowledge("bus", round)]);
+        assert!(store.outbox("bus", 9).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_torn_log_loses_the_torn_batch_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for n in 1..=20 {
+        commit(&store, vec![Write::Alert(alert(n, "gate", "r", Severity::Info, n)), append("bus", n)]);
+    }
+    drop(store);
+    let log = log_file(folder.path());
+    let file = fs::OpenOptions::new().write(true).open(&log).unwrap();
+    file.set_len(log.metadata().unwrap().len() - 7).unwrap();
+
+    let store = open(folder.path());
+    assert_eq!(store.usage().unwrap().alerts, 19);
+    assert_eq!(store.outbox("bus", 99).unwrap().len(), 19);
+    assert_eq!(store.alerts(&AlertQuery { limit: 99, ..Default::default() }).unwrap().items.len(), 19);
+    commit(&store, vec![append("bus", 20)]);
+    assert_eq!(store.outbox("bus", 99).unwrap().last().unwrap().sequence, 20);
+}
+
+#[test]
+fn a_log_damaged_before_its_end_is_told_and_can_be_set_aside() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().join("store");
+    let store = open(&folder);
+    for n in 1..=20 {
+        commit(&store, vec![Write::Alert(alert(n, "gate", "r", Severity::Info, n))]);
+    }
+    drop(store);
+    let log = log_file(&folder);
+    let mut bytes = fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(&log, bytes).unwrap();
+
+    let refused = RocksStore::open(&folder, StoreOptions::default()).err().unwrap();
+    assert_eq!(refused.code, "damaged", "{refused}");
+    assert!(refused.text.contains(&*folder.to_string_lossy()) && refused.text.contains("aside"), "{refused}");
+
+    let aside = RocksStore::set_aside(&folder).unwrap();
+    assert!(aside.join("CURRENT").exists() && aside.parent() == Some(data.path()), "{}", aside.display());
+    assert_eq!(open(&folder).usage().unwrap().alerts, 0);
+}
+
+#[test]
+fn a_missing_table_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let many = || (0..2000).map(|n| Write::Alert(alert(n, "gate", "r", Severity::Info, n))).collect::<Vec<_>>();
+    let store = open(folder.path());
+    commit(&store, many());
+    drop(store);
+    // Recovery writes the log's content into tables.
+    drop(open(folder.path()));
+    let tables: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "sst"))
+        .collect();
+    assert!(!tables.is_empty());
+    fs::remove_file(folder.path().join("CURRENT")).unwrap();
+    let refused = RocksStore::open(folder.path(), StoreOptions::default()).err().unwrap();
+    assert_eq!(refused.code, "damaged", "{refused}");
+    assert!(tables.iter().all(|table| table.exists()), "the tables were deleted");
+}
+
+#[test]
+fn retention_holds_after_a_restart_and_gives_the_disk_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StoreOptions { write_buffers: 1 << 20, ..Default::default() };
+    let store = RocksStore::open(folder.path(), options).unwrap();
+    for start in (0..40_000).step_by(1000) {
+        let events = (start..start + 1000).map(|n| Write::Event(event(n, ["a", "b"][n as usize % 2], n)));
+        store.commit(&Batch { writes: events.collect(), durability: Durability::Buffered }).unwrap();
+    }
+    let before = store.usage().unwrap();
+    let age = Duration::from_secs(1 << 30);
+    let policy =
+        Retention { events_for: Duration::from_secs(1000), events_bytes: u64::MAX, alerts_for: age, errors_for: age };
+    assert_eq!(store.retain(&policy, time(40_000)).unwrap().events, 39_000);
+    drop(store);
+    let store = RocksStore::open(folder.path(), options).unwrap();
+    assert_eq!(store.usage().unwrap().events, 1000);
+    let left = store.events(None, time(0)..time(1 << 20), 50_000).unwrap();
+    assert_eq!((left.len(), left[0].frame), (1000, 39_000));
+    let after = store.usage().unwrap();
+    assert!(after.disk_bytes < before.disk_bytes / 2, "{before:?} became {after:?}");
+}
+
+#[test]
+fn one_folder_has_one_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let _store = open(folder.path());
+    let refused = RocksStore::open(folder.path(), StoreOptions::default()).err().unwrap();
+    assert_eq!(refused.code, "in_use", "{refused}");
+    assert!(refused.text.contains(&*folder.path().to_string_lossy()), "{refused}");
+}
+
+#[test]
+fn a_file_where_the_folder_should_be_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data");
+    fs::write(&file, "x").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let refused = RocksStore::open(&path, StoreOptions::default()).err().unwrap();
+        assert!(refused.text.contains("a file where a folder"), "{refused}");
+    }
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused() {
+    let by_format = tempfile::tempdir().unwrap();
+    drop(open(by_format.path()));
+    let families = ["default", "alerts", "events", "journal", "outbox", "meta"];
+    let raw = rocksdb::DB::open_cf(&rocksdb::Options::default(), by_format.path(), families).unwrap();
+    raw.put_cf(raw.cf_handle("meta").unwrap(), b"format", [&[1_u8][..], &9_u64.to_be_bytes()].concat()).unwrap();
+    drop(raw);
+
+    let by_family = tempfile::tempdir().unwrap();
+    drop(open(by_family.path()));
+    let mut raw = rocksdb::DB::open_cf(&rocksdb::Options::default(), by_family.path(), families).unwrap();
+    raw.create_cf("chain", &rocksdb::Options::default()).unwrap();
+    drop(raw);
+
+    for folder in [by_format.path(), by_family.path()] {
+        let refused = RocksStore::open(folder, StoreOptions::default()).err().unwrap();
+        assert_eq!(refused.code, "newer_version", "{refused}");
+        assert!(refused.text.contains(&*folder.to_string_lossy()), "{refused}");
+    }
+}
+
+#[test]
+fn figures_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    commit(&store, vec![append("bus", 1)]);
+    let gauges = store.gauges().unwrap();
+    let of = |name| gauges.iter().find(|(n, _)| *n == name).unwrap().1;
+    assert!(of("parapet_store_memtables_bytes") > 0);
+    assert_eq!(of("parapet_store_writes_stopped"), 0);
+}
