@@ -1,0 +1,436 @@
+//! The task that owns the connection: connects, carries requests to rumqttc, and takes its events, for ever.
+//!
+//! Each connection has an event loop of its own, with a clean start: whatever the last one had not got through was failed to
+//! its caller, so nothing may be sent again. A poll of the event loop is never cancelled half-way, since a packet that was
+//! written but not flushed would stay in the buffer; requests are taken while it is pending.
+
+use std::{
+    ops::ControlFlow,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use parapet_contracts::{
+    ErrorKind,
+    ports::bus::{BusError, BusMessage},
+};
+use rumqttc::{
+    Outgoing,
+    v5::{
+        AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions,
+        mqttbytes::{
+            QoS,
+            v5::{ConnAck, LastWill, LastWillProperties},
+        },
+    },
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep, sleep_until},
+};
+
+use crate::{
+    BusSettings,
+    bus::Shared,
+    failure,
+    flight::{Flight, Waiting},
+    packet,
+    subscription::Subscriber,
+    tls,
+};
+
+/// Requests that rumqttc's own queue holds.
+const QUEUE: usize = 64;
+/// How long `close` waits for acknowledgements, and then for the DISCONNECT to be written.
+const CLOSING: Duration = Duration::from_secs(2);
+/// A connection that lasted this long starts the backoff anew.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// A message that wants an acknowledgement.
+pub(crate) struct Acknowledged {
+    pub(crate) message: BusMessage,
+    pub(crate) answer: oneshot::Sender<Result<(), BusError>>,
+}
+
+/// What is asked of the task besides publishing.
+pub(crate) enum Control {
+    Subscribe(Subscriber),
+    Close(oneshot::Sender<()>),
+}
+
+/// The requests' receiving ends.
+pub(crate) struct Worker {
+    pub(crate) settings: BusSettings,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) acknowledged: mpsc::Receiver<Acknowledged>,
+    pub(crate) unacknowledged: mpsc::Receiver<BusMessage>,
+    pub(crate) control: mpsc::Receiver<Control>,
+    pub(crate) subscribers: Vec<Subscriber>,
+    /// Whom to tell that the connection was closed, once `close` was called.
+    pub(crate) closing: Option<oneshot::Sender<()>>,
+}
+
+/// One connection, from its CONNACK on.
+struct Session {
+    client: AsyncClient,
+    flight: Flight,
+    began: Instant,
+    heard: Instant,
+    keep_alive: Duration,
+    disconnect_sent: bool,
+    close_by: Option<Instant>,
+}
+
+impl Worker {
+    /// Runs until the bus is closed.
+    pub(crate) async fn run(mut self) {
+        let mut failures: u32 = 0;
+        while self.closing.is_none() {
+            let (lasted, why) = self.connection().await;
+            self.away(&why);
+            if self.closing.is_some() {
+                break;
+            }
+            failures = if lasted >= STEADY { 1 } else { failures.saturating_add(1) };
+            if self.shared.fail(why.clone()) {
+                tracing::warn!(error = %why, "bus: no connection to the broker; trying again");
+            }
+            let pause = self.settings.backoff.delay(failures, rand::random());
+            self.pause(pause, &why).await;
+        }
+        self.shared.closed.store(true, Ordering::Release);
+        self.away("the connection to the broker was closed");
+        if let Some(done) = self.closing.take() {
+            // An error says that the one who closes has stopped waiting.
+            done.send(()).unwrap_or_default();
+        }
+    }
+
+    /// Connects, and lives until the connection ends. Gives how long it had lasted, and why it ended.
+    async fn connection(&mut self) -> (Duration, String) {
+        let options = match self.options() {
+            Ok(options) => options,
+            Err(why) => return (Duration::ZERO, why),
+        };
+        let (client, mut events) = AsyncClient::new(options, QUEUE);
+        let deadline = Instant::now() + self.settings.connect_timeout;
+        let first = {
+            let mut poll = pin!(events.poll());
+            loop {
+                let waiting = "the broker has not accepted the connection yet";
+                tokio::select! {
+                    event = &mut poll => break event,
+                    () = sleep_until(deadline) => {
+                        return (Duration::ZERO, format!("the broker {} did not answer in time", self.settings.address()));
+                    }
+                    flow = self.refuse_one(waiting) => if flow.is_break() {
+                        return (Duration::ZERO, waiting.to_owned());
+                    }
+                }
+            }
+        };
+        let accepted = match first {
+            Ok(Event::Incoming(Incoming::ConnAck(ack))) => ack,
+            Ok(_) => return (Duration::ZERO, format!("the broker {} answered out of order", self.settings.address())),
+            Err(e) => return (Duration::ZERO, failure::connection(&self.settings.address(), &e)),
+        };
+        let mut session = self.begin(client, &accepted);
+        let why = loop {
+            match self.turn(&mut session, &mut events).await {
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => break "the connection was closed".to_owned(),
+                Ok(event) => self.take(&mut session, &event),
+                Err(why) => break why,
+            }
+        };
+        // First the state, then the failures: whoever is told of a failure must not find the bus connected.
+        self.shared.connected.send_replace(false);
+        let error = if self.closing.is_some() { failure::closed() } else { failure::disconnected(why.clone()) };
+        self.shared.lost.fetch_add(session.flight.fail(&error) as u64, Ordering::Relaxed);
+        (session.began.elapsed(), why)
+    }
+
+    /// One event of rumqttc's; requests are taken until it comes.
+    async fn turn(&mut self, session: &mut Session, events: &mut EventLoop) -> Result<Event, String> {
+        let outcome = {
+            let mut poll = pin!(events.poll());
+            loop {
+                self.close_when_empty(session);
+                let silent = session.heard + session.keep_alive * 2 + self.settings.connect_timeout;
+                let deadline = [session.flight.deadline(self.settings.ack_timeout), session.close_by]
+                    .into_iter()
+                    .flatten()
+                    .fold(silent, Instant::min);
+                tokio::select! {
+                    event = &mut poll => break event,
+                    Some(request) = self.acknowledged.recv(), if session.flight.has_room() => self.publish(session, request),
+                    Some(message) = self.unacknowledged.recv(), if session.flight.has_queue() => {
+                        self.publish_unacknowledged(session, message);
+                    }
+                    control = self.control.recv(), if session.close_by.is_none() && session.flight.has_queue() => {
+                        self.obey(session, control);
+                    }
+                    () = sleep_until(deadline) => {
+                        if session.close_by.is_some_and(|by| by <= Instant::now()) && !session.disconnect_sent {
+                            self.disconnect(session);
+                        } else {
+                            return Err(format!(
+                                "the broker {} stopped answering: the connection was given up", self.settings.address()
+                            ));
+                        }
+                    }
+                }
+            }
+        };
+        outcome.map_err(|error| {
+            // Answers that came before the end are still in there.
+            for event in std::mem::take(&mut events.state.events) {
+                self.take(session, &event);
+            }
+            self.blame(session, &error);
+            failure::connection(&self.settings.address(), &error)
+        })
+    }
+
+    fn take(&mut self, session: &mut Session, event: &Event) {
+        session.heard = Instant::now();
+        match event {
+            Event::Outgoing(outgoing) => session.flight.sent(outgoing),
+            Event::Incoming(Incoming::PubAck(ack)) => {
+                if let Some(refusal) = session.flight.acknowledged(ack) {
+                    tracing::warn!(error = %refusal, "bus: the birth message was refused");
+                    self.shared.fail(refusal);
+                }
+            }
+            Event::Incoming(Incoming::SubAck(ack)) => {
+                let number = session.flight.subscribed(ack);
+                if let Some(subscriber) = self.subscribers.iter().find(|s| Some(s.number) == number) {
+                    subscriber.answered(ack);
+                }
+            }
+            Event::Incoming(Incoming::Publish(publish)) => self.subscribers.iter().for_each(|s| s.offer(publish)),
+            Event::Incoming(_) => {}
+        }
+    }
+
+    fn begin(&mut self, client: AsyncClient, accepted: &ConnAck) -> Session {
+        let properties = accepted.properties.as_ref();
+        let theirs = properties.and_then(|p| p.max_packet_size).unwrap_or(u32::MAX);
+        self.shared.limit_packets(theirs.min(self.settings.max_packet_size));
+        let keep_alive = properties.and_then(|p| p.server_keep_alive).map(|s| Duration::from_secs(u64::from(s)));
+        let now = Instant::now();
+        let mut session = Session {
+            client,
+            flight: Flight::new(self.settings.in_flight, properties.and_then(|p| p.receive_max), QUEUE),
+            began: now,
+            heard: now,
+            keep_alive: keep_alive.unwrap_or(self.settings.keep_alive),
+            disconnect_sent: false,
+            close_by: None,
+        };
+        self.shared.recovered();
+        let birth = self.shared.birth.lock().clone();
+        if let Some(message) = birth {
+            match packet::check(&message, self.shared.max_packet()) {
+                Ok(()) => self.send(&mut session, message, None),
+                Err(error) => drop(self.shared.fail(error.text)),
+            }
+        }
+        self.subscribers.retain(|subscriber| !subscriber.is_gone());
+        for subscriber in &self.subscribers {
+            subscribe(&mut session, subscriber);
+        }
+        tracing::info!(broker = %self.settings.address(), "bus: connected");
+        self.shared.connections.fetch_add(1, Ordering::Relaxed);
+        self.shared.connected.send_replace(true);
+        session
+    }
+
+    fn publish(&self, session: &mut Session, request: Acknowledged) {
+        if request.answer.is_closed() {
+            return; // Nobody waits for it any more: the caller gave up, and will come again.
+        }
+        let refusal = if session.close_by.is_some() {
+            Some(failure::closed())
+        } else {
+            packet::check(&request.message, self.shared.max_packet()).err()
+        };
+        match refusal {
+            Some(error) => drop(request.answer.send(Err(error))),
+            None => self.send(session, request.message, Some(request.answer)),
+        }
+    }
+
+    fn send(&self, session: &mut Session, message: BusMessage, answer: Option<oneshot::Sender<Result<(), BusError>>>) {
+        let waiting = Waiting::new(&message, answer);
+        let properties = packet::properties(&message);
+        let BusMessage { topic, payload, retain, .. } = message;
+        match session.client.try_publish_with_properties(topic, QoS::AtLeastOnce, retain, payload, properties) {
+            Ok(()) => session.flight.hand(waiting),
+            Err(_) => {
+                if let Some(answer) = waiting.answer {
+                    drop(answer.send(Err(failure::queue_full())));
+                }
+            }
+        }
+    }
+
+    fn publish_unacknowledged(&self, session: &mut Session, message: BusMessage) {
+        let properties = packet::properties(&message);
+        let BusMessage { topic, payload, retain, .. } = message;
+        match session.client.try_publish_with_properties(topic, QoS::AtMostOnce, retain, payload, properties) {
+            Ok(()) => session.flight.hand_unacknowledged(),
+            Err(_) => drop(self.shared.lost.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    fn obey(&mut self, session: &mut Session, control: Option<Control>) {
+        match control {
+            Some(Control::Subscribe(subscriber)) => {
+                subscribe(session, &subscriber);
+                self.subscribers.push(subscriber);
+            }
+            Some(Control::Close(done)) => {
+                self.closing = Some(done);
+                session.close_by = Some(Instant::now() + CLOSING);
+            }
+            // The bus itself was dropped: its task is about to be aborted.
+            None => session.close_by = Some(Instant::now()),
+        }
+    }
+
+    fn close_when_empty(&self, session: &mut Session) {
+        if session.close_by.is_some() && !session.disconnect_sent && session.flight.is_empty() {
+            self.disconnect(session);
+        }
+    }
+
+    fn disconnect(&self, session: &mut Session) {
+        session.disconnect_sent = true;
+        session.close_by = Some(Instant::now() + CLOSING);
+        if session.client.try_disconnect().is_err() {
+            session.close_by = Some(Instant::now());
+        }
+    }
+
+    /// Finds the message that made the broker end the connection, when it says so, and rejects that one: sent again, it
+    /// would end the next connection too, with everything that waits behind it.
+    fn blame(&self, session: &mut Session, error: &ConnectionError) {
+        const TOO_LARGE: u8 = 0x95;
+        let max = self.shared.max_packet();
+        let too_large = |m: &Waiting| BusError {
+            kind: ErrorKind::Reject,
+            code: "too_large",
+            text: format!("the broker finds a packet of {} bytes for {} too large (0x95)", m.size, m.topic),
+        };
+        let size = match failure::unknown_ack_code(error) {
+            Some(TOO_LARGE) => session.flight.reject_oldest(too_large),
+            Some(code @ 0x80..) => {
+                session.flight.reject_oldest(|m| {
+                    failure::refused(format!("the broker refused a message for {}: reason code {code:#04x}", m.topic))
+                });
+                None
+            }
+            _ if failure::is_packet_too_large(error) => session.flight.reject_largest(too_large),
+            _ => None,
+        };
+        if let Some(size) = size {
+            let below = u32::try_from(size.saturating_sub(1)).unwrap_or(u32::MAX);
+            self.shared.learn_limit(below.min(max));
+        }
+    }
+
+    fn options(&self) -> Result<MqttOptions, String> {
+        let s = &self.settings;
+        // A literal IPv6 address needs brackets before its port; as the name to check a certificate for, it must not have them.
+        let host = if s.host.contains(':') && s.tls.is_none() { format!("[{}]", s.host) } else { s.host.clone() };
+        let mut options = MqttOptions::new(s.client_id.clone(), host, s.port);
+        options.set_clean_start(true);
+        options.set_keep_alive(s.keep_alive.clamp(Duration::from_secs(5), Duration::from_secs(u64::from(u16::MAX))));
+        options.set_connection_timeout(s.connect_timeout.as_secs().max(1));
+        options.set_max_packet_size(Some(s.max_packet_size));
+        options.set_outgoing_inflight_upper_limit(s.in_flight.max(1).saturating_add(1));
+        if let Some(c) = &s.credentials {
+            options.set_credentials(c.username.expose(), c.password.expose());
+        }
+        if let Some(will) = &s.last_will {
+            let properties = LastWillProperties {
+                delay_interval: None,
+                payload_format_indicator: packet::properties(will).payload_format_indicator,
+                message_expiry_interval: None,
+                content_type: packet::properties(will).content_type,
+                response_topic: None,
+                correlation_data: None,
+                user_properties: Vec::new(),
+            };
+            let payload = will.payload.clone();
+            options.set_last_will(LastWill::new(
+                will.topic.clone(),
+                payload,
+                QoS::AtLeastOnce,
+                will.retain,
+                Some(properties),
+            ));
+        }
+        if let Some(settings) = &s.tls {
+            let config = tls::client_config(settings)?;
+            options.set_transport(rumqttc::Transport::tls_with_config(rumqttc::TlsConfiguration::Rustls(config)));
+        }
+        Ok(options)
+    }
+
+    /// Waits, and meanwhile fails at once whatever is asked for.
+    async fn pause(&mut self, pause: Duration, why: &str) {
+        let mut over = pin!(sleep(pause));
+        loop {
+            tokio::select! {
+                () = &mut over => return,
+                flow = self.refuse_one(why) => if flow.is_break() { return },
+            }
+        }
+    }
+
+    /// Takes one request without a connection. Breaks when the bus is to close.
+    async fn refuse_one(&mut self, why: &str) -> ControlFlow<()> {
+        tokio::select! {
+            Some(request) = self.acknowledged.recv() => {
+                drop(request.answer.send(Err(failure::disconnected(why.to_owned()))));
+                ControlFlow::Continue(())
+            }
+            Some(_) = self.unacknowledged.recv() => {
+                self.shared.lost.fetch_add(1, Ordering::Relaxed);
+                ControlFlow::Continue(())
+            }
+            control = self.control.recv() => match control {
+                Some(Control::Subscribe(subscriber)) => {
+                    self.subscribers.push(subscriber);
+                    ControlFlow::Continue(())
+                }
+                Some(Control::Close(done)) => {
+                    self.closing = Some(done);
+                    ControlFlow::Break(())
+                }
+                None => std::future::pending().await,
+            },
+        }
+    }
+
+    /// Fails what is still in the queues when a connection ends.
+    fn away(&mut self, why: &str) {
+        for subscriber in &self.subscribers {
+            subscriber.lost();
+        }
+        while let Ok(request) = self.acknowledged.try_recv() {
+            drop(request.answer.send(Err(failure::disconnected(why.to_owned()))));
+        }
+        while self.unacknowledged.try_recv().is_ok() {
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn subscribe(session: &mut Session, subscriber: &Subscriber) {
+    if session.client.try_subscribe(subscriber.filter.clone(), QoS::AtLeastOnce).is_ok() {
+        session.flight.hand_subscription(subscriber.number);
+    }
+}

@@ -1,0 +1,222 @@
+//! A bus in memory: it records what is published, and can be away, refuse, lose an acknowledgement, or withhold it.
+
+use std::{collections::VecDeque, time::Duration};
+
+use async_trait::async_trait;
+use parapet_contracts::{
+    ErrorKind,
+    ports::bus::{BusError, BusMessage, BusPort},
+};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// A message that reached the bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The message.
+    pub message: BusMessage,
+    /// True when it was published with an acknowledgement (QoS 1).
+    pub acknowledged: bool,
+}
+
+/// What becomes of a publish with acknowledgement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is recorded and acknowledged.
+    Accept,
+    /// The broker refuses it: `Reject`, not recorded.
+    Refuse(&'static str),
+    /// It never arrives, and the connection breaks before an answer: `Retry`, not recorded.
+    Lose,
+    /// It arrives, but the connection breaks before the answer: `Retry`, though recorded. The caller sends it again.
+    LoseAcknowledgement,
+}
+
+/// The fake of the bus port. Connected from the start.
+#[derive(Debug)]
+pub struct MemoryBus {
+    connected: watch::Sender<bool>,
+    published: watch::Sender<Vec<Published>>,
+    withheld: watch::Sender<bool>,
+    fates: Mutex<VecDeque<Fate>>,
+    refused_topics: Mutex<Vec<String>>,
+    closed: watch::Sender<bool>,
+}
+
+impl Default for MemoryBus {
+    fn default() -> Self {
+        Self {
+            connected: watch::Sender::new(true),
+            published: watch::Sender::new(Vec::new()),
+            withheld: watch::Sender::new(false),
+            fates: Mutex::default(),
+            refused_topics: Mutex::default(),
+            closed: watch::Sender::new(false),
+        }
+    }
+}
+
+impl MemoryBus {
+    /// A bus that is connected and accepts everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Connects or disconnects it. What waits for an acknowledgement fails at once.
+    pub fn set_connected(&self, connected: bool) {
+        self.connected.send_replace(connected);
+    }
+
+    /// Says what becomes of the next publishes with acknowledgement, in order; later ones are accepted.
+    pub fn next(&self, fates: impl IntoIterator<Item = Fate>) {
+        self.fates.lock().extend(fates);
+    }
+
+    /// Refuses every message whose topic begins with `prefix`.
+    pub fn refuse_topic(&self, prefix: &str) {
+        self.refused_topics.lock().push(prefix.to_owned());
+    }
+
+    /// Withholds acknowledgements (true), or gives those that were withheld (false).
+    pub fn withhold(&self, withhold: bool) {
+        self.withheld.send_replace(withhold);
+    }
+
+    /// What has been published, in order.
+    pub fn published(&self) -> Vec<Published> {
+        self.published.borrow().clone()
+    }
+
+    /// The payloads that were published on a topic, in order.
+    pub fn payloads(&self, topic: &str) -> Vec<bytes::Bytes> {
+        self.published.borrow().iter().filter(|p| p.message.topic == topic).map(|p| p.message.payload.clone()).collect()
+    }
+
+    /// Waits until `enough` is true of what has been published.
+    ///
+    /// # Panics
+    /// When that takes more than `deadline`: the test has failed.
+    pub async fn wait_until(&self, deadline: Duration, enough: impl FnMut(&Vec<Published>) -> bool) -> Vec<Published> {
+        let mut published = self.published.subscribe();
+        let waited = tokio::time::timeout(deadline, published.wait_for(enough)).await;
+        match waited {
+            Ok(Ok(found)) => found.clone(),
+            _ => panic!("not within {deadline:?}; published so far: {:#?}", self.published()),
+        }
+    }
+
+    /// True once it was closed.
+    pub fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
+    fn record(&self, message: BusMessage, acknowledged: bool) {
+        self.published.send_modify(|all| all.push(Published { message, acknowledged }));
+    }
+
+    fn present(&self) -> Result<(), BusError> {
+        if self.is_closed() {
+            return Err(BusError { kind: ErrorKind::Retry, code: "closed", text: "the fake bus was closed".into() });
+        }
+        if *self.connected.borrow() { Ok(()) } else { Err(away()) }
+    }
+}
+
+fn away() -> BusError {
+    BusError { kind: ErrorKind::Retry, code: "disconnected", text: "the fake bus is disconnected".into() }
+}
+
+fn refused(why: &str) -> BusError {
+    BusError { kind: ErrorKind::Reject, code: "refused", text: format!("the fake bus refuses: {why}") }
+}
+
+#[async_trait]
+impl BusPort for MemoryBus {
+    async fn publish_acknowledged(&self, message: BusMessage) -> Result<(), BusError> {
+        self.present()?;
+        if self.refused_topics.lock().iter().any(|prefix| message.topic.starts_with(prefix.as_str())) {
+            return Err(refused(&message.topic));
+        }
+        let fate = self.fates.lock().pop_front().unwrap_or(Fate::Accept);
+        match fate {
+            Fate::Refuse(why) => return Err(refused(why)),
+            Fate::Lose => return Err(away()),
+            Fate::LoseAcknowledgement => {
+                self.record(message, true);
+                return Err(away());
+            }
+            Fate::Accept => self.record(message, true),
+        }
+        let (mut withheld, mut connected) = (self.withheld.subscribe(), self.connected.subscribe());
+        tokio::select! {
+            biased;
+            _ = withheld.wait_for(|w| !w) => Ok(()),
+            _ = connected.wait_for(|c| !c) => Err(away()),
+        }
+    }
+
+    fn publish_unacknowledged(&self, message: BusMessage) -> Result<(), BusError> {
+        self.present()?;
+        self.record(message, false);
+        Ok(())
+    }
+
+    fn is_connected(&self) -> bool {
+        *self.connected.borrow()
+    }
+
+    async fn connection_changed(&self, known: bool) -> bool {
+        let mut connected = self.connected.subscribe();
+        let changed = connected.wait_for(|now| *now != known).await.map(|now| *now);
+        match changed {
+            Ok(now) => now,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    async fn close(&self) {
+        self.closed.send_replace(true);
+        self.connected.send_replace(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::sync::Arc;
+
+    fn message(topic: &str) -> BusMessage {
+        BusMessage { topic: topic.into(), payload: "x".into(), content_type: "text/plain", retain: false }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_does_what_it_is_told() {
+        let bus = Arc::new(MemoryBus::new());
+        bus.next([Fate::Refuse("no"), Fate::Lose, Fate::LoseAcknowledgement]);
+        let mut outcomes = vec![];
+        for _ in 0..4 {
+            outcomes.push(bus.publish_acknowledged(message("a")).await.map_err(|e| e.kind));
+        }
+        use ErrorKind::{Reject, Retry};
+        assert_eq!(outcomes, [Err(Reject), Err(Retry), Err(Retry), Ok(())]);
+        assert_eq!(bus.payloads("a").len(), 2, "the lost acknowledgement's message had arrived");
+
+        bus.refuse_topic("secret/");
+        assert_eq!(bus.publish_acknowledged(message("secret/a")).await.unwrap_err().code, "refused");
+
+        bus.withhold(true);
+        let waiting = tokio::spawn({
+            let bus = bus.clone();
+            async move { bus.publish_acknowledged(message("b")).await }
+        });
+        bus.wait_until(Duration::from_secs(1), |all| all.iter().any(|p| p.message.topic == "b")).await;
+        assert!(!waiting.is_finished());
+        bus.set_connected(false);
+        assert_eq!(waiting.await.unwrap().unwrap_err().code, "disconnected");
+        assert_eq!(bus.publish_unacknowledged(message("c")).unwrap_err().code, "disconnected");
+        assert!(!bus.connection_changed(true).await);
+        bus.close().await;
+        assert_eq!(bus.publish_acknowledged(message("d")).await.unwrap_err().code, "closed");
+    }
+}
