@@ -30,6 +30,8 @@ pub struct SiteConfig {
 pub struct Site {
     /// The site's id: part of every topic.
     pub id: SiteId,
+    /// What people call the site.
+    pub name: String,
     /// The IANA time zone that schedules are in.
     pub time_zone: jiff::tz::TimeZone,
     /// Folders below which files and device nodes may be sources.

@@ -1,0 +1,102 @@
+//! `cameras/*.yaml`.
+
+use std::collections::BTreeMap;
+
+use parapet_contracts::{
+    CameraId, ModelId,
+    camera::{Credentials, Link, Place, SourceSpec, Transport},
+    ids::is_valid_id,
+};
+
+use super::{CameraFacts, Context, dangling, no_twins, polygon::polygon, site::both, source};
+use crate::{
+    checked::Camera,
+    document::{Document, place},
+    raw::{RawCamera, RawLink, RawTransport},
+};
+
+/// Checks a camera's file, and notes what others may refer to.
+pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context: &mut Context<'_>) -> Option<Camera> {
+    let raw = document.raw.take()?;
+    let names: Vec<String> = raw.models.iter().map(|name| name.0.clone()).collect();
+    no_twins(document, place!["models"], &names);
+    let mut models = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        match context.models.get_key_value(name.as_str()) {
+            Some((model, _)) => models.push(model.clone()),
+            None => dangling(
+                document,
+                place!["models", index],
+                "model",
+                "models",
+                context.models.keys().map(ModelId::as_str),
+            ),
+        }
+    }
+    let zones = zones(document, &raw);
+    let facts =
+        CameraFacts { models: models.clone(), zones: zones.clone(), zone_names: raw.zones.keys().cloned().collect() };
+    // A broken list of zones or models must not make rules look wrong.
+    let whole = |key: &str, empty: bool| !(empty && document.has(place![key]) && !document.problems.is_empty());
+    let known = whole("zones", raw.zones.is_empty()) && whole("models", models.is_empty());
+    context.cameras.insert(id.clone(), known.then_some(facts));
+
+    both(document, ("username", "password"), &[]);
+    both(document, ("latitude", "longitude"), &["place"]);
+    let location = source::location(document, &raw, context)?;
+    let mut source = SourceSpec::new(location);
+    source.credentials =
+        raw.username.clone().zip(raw.password.clone()).map(|(u, p)| Credentials { username: u.0, password: p.0 });
+    source.max_fps = raw.fps.map(|fps| fps.0);
+    source.transport = match raw.transport {
+        Some(RawTransport::Udp) => Transport::Udp,
+        Some(RawTransport::Tcp) | None => Transport::Tcp,
+    };
+    if let Some(latency) = raw.latency {
+        source.latency = latency.0;
+    }
+    Some(Camera {
+        id: id.clone(),
+        name: raw.name.map_or_else(|| id.to_string(), |name| name.0),
+        enabled: raw.enabled,
+        source,
+        stall_after: raw.stall_after.0,
+        models,
+        zones,
+        place: raw.place.map(|place| Place {
+            latitude: place.latitude,
+            longitude: place.longitude,
+            floor: place.floor.map(|f| f.0),
+        }),
+        link: raw.link.map(|link| match link {
+            RawLink::FiveG => Link::FiveG,
+            RawLink::FourG => Link::FourG,
+            RawLink::Lte => Link::Lte,
+            RawLink::WiFi => Link::WiFi,
+            RawLink::Wired => Link::Wired,
+        }),
+        sim: raw.sim.map(|sim| sim.0),
+        tags: raw.tags.into_iter().map(|tag| tag.0).collect(),
+    })
+}
+
+fn zones(document: &mut Document<RawCamera>, raw: &RawCamera) -> BTreeMap<String, parapet_contracts::Polygon> {
+    let mut zones = BTreeMap::new();
+    for (name, corners) in &raw.zones {
+        if !is_valid_id(name) {
+            let at = document.at_key(place!["zones", name]);
+            let slug = crate::formats::slug(name);
+            let example = if is_valid_id(&slug) { format!(", for example `{slug}`") } else { String::new() };
+            let message = format!("`{}` is no name for a zone", crate::words::shown(name));
+            document.error(
+                at,
+                message,
+                format!("use 1 to 63 of a–z, 0–9, `-` and `_`, beginning with a letter or a digit{example}"),
+            );
+        }
+        if let Some(polygon) = polygon(document, place!["zones", name], &corners.0) {
+            zones.insert(name.clone(), polygon);
+        }
+    }
+    zones
+}

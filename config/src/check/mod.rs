@@ -1,0 +1,140 @@
+//! From what the files say to what holds: references, paths, addresses, everything that one file's schema can't know.
+
+mod camera;
+mod model;
+mod polygon;
+mod rule;
+mod site;
+mod source;
+mod uploader;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use parapet_contracts::{CameraId, ModelId, ports::probe::ModelProbe};
+
+pub(crate) use camera::camera;
+pub(crate) use model::model;
+pub(crate) use rule::rule;
+pub(crate) use site::{listeners, site};
+pub(crate) use uploader::{same_files, uploader};
+
+use crate::{document::Document, words, yaml::Step};
+
+/// What the checks of one file may ask about the others.
+pub(crate) struct Context<'a> {
+    /// The site's folder, absolute.
+    pub dir: &'a Path,
+    /// Looks into model files.
+    pub probe: &'a dyn ModelProbe,
+    /// The folders that sources may lie in; `None` when `site.yaml` could not be read.
+    pub media: Option<Vec<PathBuf>>,
+    /// The time zone of schedules.
+    pub time_zone: jiff::tz::TimeZone,
+    /// What each camera's file says that others refer to; `None` when it could not be read.
+    pub cameras: BTreeMap<CameraId, Option<CameraFacts>>,
+    /// What each model's file says that others refer to.
+    pub models: BTreeMap<ModelId, ModelFacts>,
+    /// Files outside the configuration's own that were looked at.
+    pub inputs: Vec<PathBuf>,
+}
+
+/// What others refer to in a camera.
+pub(crate) struct CameraFacts {
+    /// Its models.
+    pub models: Vec<ModelId>,
+    /// Its zones.
+    pub zones: BTreeMap<String, parapet_contracts::Polygon>,
+    /// Zones that it names, the broken ones among them.
+    pub zone_names: Vec<String>,
+}
+
+/// What others refer to in a model.
+#[derive(Default)]
+pub(crate) struct ModelFacts {
+    /// The labels that it can see; `None` when nobody knows.
+    pub labels: Option<Vec<String>>,
+    /// True when a message may list them.
+    pub labels_shown: bool,
+}
+
+impl Context<'_> {
+    /// A path of a file, from the site's folder.
+    pub(crate) fn absolute(&self, path: &str) -> PathBuf {
+        absolute(self.dir, path)
+    }
+}
+
+/// A path from the site's folder, with `.` and `..` taken out.
+pub(crate) fn absolute(dir: &Path, path: &str) -> PathBuf {
+    use std::path::Component;
+    let mut out = PathBuf::new();
+    for part in dir.join(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(out.pop()),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Follows the links of the part of a path that exists.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    let mut rest = PathBuf::new();
+    let mut known = path;
+    loop {
+        if let Ok(real) = known.canonicalize() {
+            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
+        }
+        match (known.parent(), known.file_name()) {
+            (Some(parent), Some(name)) => {
+                rest = if rest.as_os_str().is_empty() { PathBuf::from(name) } else { Path::new(name).join(rest) };
+                known = parent;
+            }
+            _ => return path.to_owned(),
+        }
+    }
+}
+
+/// Tells that a name refers to nothing.
+pub(crate) fn dangling<'a, T>(
+    document: &mut Document<T>,
+    path: &[Step<'_>],
+    what: &str,
+    folder: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) {
+    let known: Vec<&str> = known.into_iter().collect();
+    let name = quoted(document, path);
+    let hint = if document.resolved(path) { None } else { words::meant(document.written(path), known.iter().copied()) };
+    let hint = hint.map(|m| format!("did you mean `{m}`? ")).unwrap_or_default();
+    let help = match known.is_empty() {
+        true => format!("there are no files in `{folder}/`"),
+        false => format!("{hint}Known {folder}: {}", words::list(&known)),
+    };
+    document.error(document.at(path), format!("there is no {what} {name}"), help);
+}
+
+/// A value as a message may show it: as the file has it.
+pub(crate) fn quoted<T>(document: &Document<T>, path: &[Step<'_>]) -> String {
+    format!("`{}`", words::shown(document.written(path)))
+}
+
+/// Tells names that stand in a list twice; true for each first one.
+pub(crate) fn no_twins<T>(document: &mut Document<T>, path: &[Step<'_>], names: &[String]) {
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            let place: Vec<Step<'_>> = path.iter().copied().chain([Step::Index(index)]).collect();
+            let message = format!("{} stands twice in this list", quoted(document, &place));
+            document.error(document.at(&place), message, "keep one of them");
+        }
+    }
+}
+
+/// True for an address that only this machine reaches.
+pub(crate) fn is_local(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,269 @@
+//! `rules/*.yaml`.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{Time, Weekday};
+use parapet_contracts::{CameraId, ModelId, RuleId, Severity};
+
+use super::{Context, dangling, no_twins, polygon::polygon, quoted};
+use crate::{
+    checked::{Condition, Period, Rule, RuleZone},
+    document::{Document, place},
+    formats,
+    raw::{RawCameras, RawDay, RawPeriod, RawRule, RawSeverity, RawZone},
+    words,
+};
+
+/// The words that a message's braces may hold.
+const PLACEHOLDERS: [&str; 6] = ["camera", "label", "count", "score", "zone", "rule"];
+
+/// Checks a rule's file.
+pub(crate) fn rule(document: &mut Document<RawRule>, id: &RuleId, context: &Context<'_>) -> Option<Rule> {
+    let raw = document.raw.take()?;
+    let cameras = cameras(document, &raw, context);
+    let model = model(document, &raw, &cameras, context);
+    let when: Vec<Condition> = raw
+        .when
+        .iter()
+        .flatten()
+        .filter_map(|condition| {
+            Some(Condition {
+                labels: condition.label.clone()?.into_vec(),
+                min_score: condition.min_score,
+                min_count: condition.min_count as usize,
+            })
+        })
+        .collect();
+    labels(document, &raw, &cameras, model.as_ref(), context);
+    let zone = zone(document, &raw, &cameras, context);
+    if let Some(message) = &raw.message {
+        placeholders(document, &message.0);
+    }
+    let schedule = raw.schedule.iter().enumerate().filter_map(|(index, raw)| period(document, index, raw)).collect();
+    (raw.cameras.is_some() && raw.when.is_some()).then(|| Rule {
+        id: id.clone(),
+        name: raw.name.map_or_else(|| id.to_string(), |name| name.0),
+        enabled: raw.enabled,
+        cameras,
+        when,
+        zone,
+        held_for: raw.held_for.0,
+        cooldown: raw.cooldown.0,
+        severity: match raw.severity {
+            RawSeverity::Info => Severity::Info,
+            RawSeverity::Warning => Severity::Warning,
+            RawSeverity::Critical => Severity::Critical,
+        },
+        message: raw.message.map(|message| message.0),
+        schedule,
+        model,
+        time_zone: context.time_zone.clone(),
+    })
+}
+
+/// The cameras by name; those that there are.
+fn cameras(document: &mut Document<RawRule>, raw: &RawRule, context: &Context<'_>) -> Vec<CameraId> {
+    let names: Vec<String> = match &raw.cameras {
+        None => return Vec::new(),
+        Some(RawCameras::All(_)) => return context.cameras.keys().cloned().collect(),
+        Some(RawCameras::These(names)) => names.iter().map(|name| name.0.clone()).collect(),
+    };
+    no_twins(document, place!["cameras"], &names);
+    let mut cameras: Vec<CameraId> = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        match context.cameras.get_key_value(name.as_str()) {
+            Some((id, _)) => cameras.push(id.clone()),
+            None => dangling(
+                document,
+                place!["cameras", index],
+                "camera",
+                "cameras",
+                context.cameras.keys().map(CameraId::as_str),
+            ),
+        }
+    }
+    cameras
+}
+
+fn model(
+    document: &mut Document<RawRule>,
+    raw: &RawRule,
+    cameras: &[CameraId],
+    context: &Context<'_>,
+) -> Option<ModelId> {
+    let name = &raw.model.as_ref()?.0;
+    let place = place!["model"];
+    let Some((id, _)) = context.models.get_key_value(name.as_str()) else {
+        dangling(document, place, "model", "models", context.models.keys().map(ModelId::as_str));
+        return None;
+    };
+    let blind: Vec<&str> = cameras
+        .iter()
+        .filter(
+            |camera| matches!(context.cameras.get(camera.as_str()), Some(Some(facts)) if !facts.models.contains(id)),
+        )
+        .map(CameraId::as_str)
+        .collect();
+    if !blind.is_empty() && blind.len() == cameras.len() {
+        let message = format!("no camera of this rule lists the model {}", quoted(document, place));
+        document.error(document.at(place), message, format!("add it to `models` of {}", words::list(&blind)));
+    }
+    Some(id.clone())
+}
+
+/// Tells labels that no model of the rule's cameras can see.
+fn labels(
+    document: &mut Document<RawRule>,
+    raw: &RawRule,
+    cameras: &[CameraId],
+    model: Option<&ModelId>,
+    context: &Context<'_>,
+) {
+    let mut models: Vec<&ModelId> = Vec::new();
+    for camera in cameras {
+        // A camera that could not be read may have any model.
+        let Some(Some(facts)) = context.cameras.get(camera.as_str()) else { return };
+        models.extend(facts.models.iter().filter(|m| model.is_none_or(|only| only == *m)));
+    }
+    models.sort();
+    models.dedup();
+    let facts: Vec<_> = models.iter().filter_map(|m| context.models.get(m.as_str())).collect();
+    if models.is_empty() {
+        if !cameras.is_empty() && document.problems.is_empty() {
+            let at = document.at(place!["cameras"]);
+            document.warn(
+                at,
+                "no camera of this rule has a model",
+                "add `models: […]` to the camera's file: without one, nothing is seen",
+            );
+        }
+        return;
+    }
+    if facts.iter().any(|facts| facts.labels.is_none()) {
+        return;
+    }
+    let known: Vec<&str> = facts.iter().flat_map(|f| f.labels.iter().flatten()).map(String::as_str).collect();
+    let shown = facts.iter().all(|facts| facts.labels_shown);
+    for (index, condition) in raw.when.iter().flatten().enumerate() {
+        let Some(label) = condition.label.clone() else { continue };
+        let single = label.as_one().is_some();
+        for (inner, name) in label.into_vec().iter().enumerate() {
+            if known.contains(&name.as_str()) {
+                continue;
+            }
+            let (one, many) = (place!["when", index, "label"], place!["when", index, "label", inner]);
+            let place = if single { one } else { many };
+            let hint = if document.resolved(place) { "" } else { name.as_str() };
+            let help = if shown {
+                words::did_you_mean(hint, "Known labels", &known)
+            } else {
+                "see `labels` of the model".to_owned()
+            };
+            let names: Vec<&str> = models.iter().map(|m| m.as_str()).collect();
+            let message = format!(
+                "the label {} is known to no model of these cameras ({})",
+                quoted(document, place),
+                words::list(&names)
+            );
+            document.error(document.at(place), message, help);
+        }
+    }
+}
+
+fn zone(
+    document: &mut Document<RawRule>,
+    raw: &RawRule,
+    cameras: &[CameraId],
+    context: &Context<'_>,
+) -> Option<RuleZone> {
+    let place = place!["zone"];
+    let name = match raw.zone.as_ref()? {
+        RawZone::Polygon(corners) => {
+            let polygon = polygon(document, place, corners)?;
+            return Some(RuleZone {
+                name: None,
+                polygons: cameras.iter().map(|c| (c.clone(), polygon.clone())).collect(),
+            });
+        }
+        RawZone::Name(name) => &name.0,
+    };
+    let mut polygons = BTreeMap::new();
+    let mut lacking = Vec::new();
+    let mut known: Vec<&str> = Vec::new();
+    for camera in cameras {
+        let Some(Some(facts)) = context.cameras.get(camera.as_str()) else { continue };
+        known.extend(facts.zone_names.iter().map(String::as_str));
+        match facts.zones.get(name) {
+            Some(polygon) => drop(polygons.insert(camera.clone(), polygon.clone())),
+            None if facts.zone_names.contains(name) => {}
+            None => lacking.push(camera.as_str()),
+        }
+    }
+    if !lacking.is_empty() {
+        known.sort_unstable();
+        known.dedup();
+        let hint = if document.resolved(place) { None } else { words::meant(name, known.iter().copied()) };
+        let hint = hint.map(|m| format!("did you mean `{m}`? ")).unwrap_or_default();
+        let zones = if known.is_empty() {
+            "its cameras have no zones".to_owned()
+        } else {
+            format!("Known zones: {}", words::list(&known))
+        };
+        let message = format!("there is no zone {} in {}", quoted(document, place), words::list(&lacking));
+        document.error(document.at(place), message, format!("{hint}{zones}"));
+    }
+    Some(RuleZone { name: Some(name.clone()), polygons })
+}
+
+/// Tells words in braces that nothing is filled in for.
+fn placeholders(document: &mut Document<RawRule>, message: &str) {
+    if document.resolved(place!["message"]) {
+        return;
+    }
+    let mut rest = message;
+    while let Some(start) = rest.find('{') {
+        let Some(length) = rest[start..].find('}') else { break };
+        let word = &rest[start + 1..start + length];
+        if !PLACEHOLDERS.contains(&word) {
+            let message = format!("`{{{}}}` stands for nothing in a message", words::shown(word));
+            document.error(
+                document.at(place!["message"]),
+                message,
+                words::did_you_mean(word, "Known words", &PLACEHOLDERS),
+            );
+        }
+        rest = &rest[start + length + 1..];
+    }
+}
+
+fn period(document: &mut Document<RawRule>, index: usize, raw: &RawPeriod) -> Option<Period> {
+    let (from, to) = (formats::parse_time(&raw.from.0)?, formats::parse_time(&raw.to.0)?);
+    if from == to && from != Time::midnight() {
+        let at = document.at(place!["schedule", index]);
+        document.warn(at, "this period lasts a whole day", "`from` and `to` are equal: was another time meant?");
+    }
+    let mut days = Vec::new();
+    for day in raw.days.iter().flat_map(|day| weekdays(*day)) {
+        if !days.contains(day) {
+            days.push(*day);
+        }
+    }
+    days.sort_by_key(|day| day.to_monday_zero_offset());
+    Some(Period { days, from, to })
+}
+
+fn weekdays(day: RawDay) -> &'static [Weekday] {
+    use Weekday::{Friday, Monday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
+    match day {
+        RawDay::Mon => &[Monday],
+        RawDay::Tue => &[Tuesday],
+        RawDay::Wed => &[Wednesday],
+        RawDay::Thu => &[Thursday],
+        RawDay::Fri => &[Friday],
+        RawDay::Sat => &[Saturday],
+        RawDay::Sun => &[Sunday],
+        RawDay::Weekdays => &[Monday, Tuesday, Wednesday, Thursday, Friday],
+        RawDay::Weekend => &[Saturday, Sunday],
+        RawDay::Daily => &[Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday],
+    }
+}

@@ -1,0 +1,256 @@
+//! `site.yaml`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use parapet_contracts::{SiteId, ports::store::Retention};
+
+use super::{absolute, is_local};
+use crate::{
+    checked::{BusConfig, EvidenceConfig, Site, StoreConfig, TelemetryConfig, TlsConfig},
+    document::{Document, place},
+    raw::{LogFormat, RawBus, RawSite, RawTls},
+};
+
+/// Checks `site.yaml`; `None` when it lacks what a site can't be without.
+pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inputs: &mut Vec<PathBuf>) -> Option<Site> {
+    let raw = document.raw.take()?;
+    let id = raw.site.as_ref().and_then(|site| site.id.as_ref()).and_then(|id| SiteId::new(&id.0).ok());
+    let name = raw.site.as_ref().and_then(|site| site.name.as_ref()).map(|name| name.0.clone());
+    let store = absolute(dir, &raw.store.path.0);
+    let evidence = absolute(dir, &raw.evidence.path.0);
+    if store == evidence || evidence.starts_with(&store) {
+        let at = if document.has(place!["evidence", "path"]) {
+            document.at(place!["evidence", "path"])
+        } else {
+            document.at(place!["store", "path"])
+        };
+        document.error(
+            at,
+            "evidence and store share a folder",
+            "give each a folder of its own, neither inside the store's",
+        );
+    }
+    let http: SocketAddr = raw.http.listen.0.parse().ok()?;
+    if !http.ip().is_loopback() {
+        let at = document.at(place!["http", "listen"]);
+        document.warn(
+            at,
+            "HTTP listens on an address that other machines reach",
+            "it asks for no password: the network must be trusted",
+        );
+    }
+    let bus = bus(document, &raw.bus, id.as_ref(), dir, inputs);
+    let telemetry = TelemetryConfig {
+        level: raw.telemetry.level.0.clone(),
+        json: raw.telemetry.format == LogFormat::Json,
+        otlp: raw.telemetry.otlp.as_ref().and_then(|address| otlp(document, &address.0)),
+    };
+    let onnxruntime = raw.onnxruntime.as_ref().map(|library| {
+        let file = absolute(dir, &library.0);
+        existing(document, place!["onnxruntime"], &file, inputs);
+        file
+    });
+    let id = id?;
+    let retention = &raw.store.retention;
+    Some(Site {
+        name: name.unwrap_or_else(|| id.to_string()),
+        id,
+        time_zone: jiff::tz::TimeZone::get(&raw.time_zone.0).ok()?,
+        media: raw.media.iter().map(|folder| absolute(dir, &folder.0)).collect(),
+        store: StoreConfig {
+            path: store,
+            retention: Retention {
+                events_for: retention.events.0,
+                events_bytes: retention.events_size.0,
+                alerts_for: retention.alerts.0,
+                errors_for: retention.errors.0,
+            },
+        },
+        evidence: EvidenceConfig { path: evidence, quality: raw.evidence.quality, keep_for: raw.evidence.keep_for.0 },
+        bus: bus?,
+        http,
+        telemetry,
+        onnxruntime,
+        shutdown: raw.shutdown.0,
+    })
+}
+
+/// Tells two listeners on one port.
+pub(crate) fn listeners(document: &mut Document<RawSite>, site: &Site) {
+    let BusConfig::Embedded { listen } = site.bus else { return };
+    let http = site.http;
+    let meet = listen.ip() == http.ip() || listen.ip().is_unspecified() || http.ip().is_unspecified();
+    if listen.port() == http.port() && listen.port() != 0 && meet {
+        let inner = place!["bus", "embedded", "listen"];
+        let at = if document.has(inner) { document.at(inner) } else { document.at(place!["http", "listen"]) };
+        let message = format!("the bus and HTTP both listen on port {}", http.port());
+        document.error(at, message, "give each a port of its own");
+    }
+}
+
+fn bus(
+    document: &mut Document<RawSite>,
+    raw: &RawBus,
+    id: Option<&SiteId>,
+    dir: &std::path::Path,
+    inputs: &mut Vec<PathBuf>,
+) -> Option<BusConfig> {
+    let Some(address) = &raw.broker else {
+        for key in ["username", "password", "client_id", "tls"] {
+            if document.has(place!["bus", key]) && !document.has(place!["bus", "broker"]) {
+                let at = document.at_key(place!["bus", key]);
+                document.error(
+                    at,
+                    format!("`{key}` belongs to a broker elsewhere, and there is no `broker`"),
+                    "give `broker: mqtt://HOST`, or remove it",
+                );
+            }
+        }
+        let listen: SocketAddr = raw.embedded.clone().unwrap_or_default().listen.0.parse().ok()?;
+        if !listen.ip().is_loopback() {
+            let at = document.at(place!["bus", "embedded", "listen"]);
+            document.warn(
+                at,
+                "the embedded broker listens on an address that other machines reach",
+                "it asks for no password: the network must be trusted",
+            );
+        }
+        return Some(BusConfig::Embedded { listen });
+    };
+    if document.has(place!["bus", "embedded"]) {
+        let at = document.at_key(place!["bus", "embedded"]);
+        document.error(at, "the bus has both `embedded` and `broker`", "keep one of them");
+    }
+    let place = place!["bus", "broker"];
+    let at = document.at(place);
+    let url = match url::Url::parse(&address.0) {
+        Ok(url) if matches!(url.scheme(), "mqtt" | "mqtts") && url.host_str().is_some_and(|host| !host.is_empty()) => {
+            url
+        }
+        _ => {
+            document.error(
+                at,
+                "this is no address of a broker",
+                "expected `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`",
+            );
+            return None;
+        }
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        document.error(
+            at,
+            "the address holds a user or password",
+            "move them to `username:` and `password:`, for example `password: ${env:MQTT_PASSWORD}`",
+        );
+        return None;
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        document.error(
+            at,
+            "the address of a broker has no path",
+            "expected `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`",
+        );
+    }
+    let secure = url.scheme() == "mqtts";
+    if !secure && document.has(place!["bus", "tls"]) {
+        let at = document.at_key(place!["bus", "tls"]);
+        document.error(
+            at,
+            "`tls` needs an address that begins with `mqtts://`",
+            "write `mqtts://` in `broker`, or remove `tls`",
+        );
+    }
+    both(document, ("username", "password"), &["bus"]);
+    let host = url.host_str()?.to_owned();
+    let credentials = raw.username.clone().zip(raw.password.clone()).map(|(user, password)| (user.0, password.0));
+    if credentials.is_some() && !secure && !is_local(&host) {
+        document.warn(at, "user and password travel unencrypted to the broker", "use `mqtts://`");
+    }
+    Some(BusConfig::Broker {
+        port: url.port().unwrap_or(if secure { 8883 } else { 1883 }),
+        tls: secure.then(|| tls(document, raw.tls.as_ref(), dir, inputs)),
+        credentials,
+        client_id: match (&raw.client_id, id) {
+            (Some(client), _) => client.0.clone(),
+            (None, Some(id)) => format!("parapet-{id}"),
+            (None, None) => "parapet".to_owned(),
+        },
+        host,
+    })
+}
+
+fn tls(
+    document: &mut Document<RawSite>,
+    raw: Option<&RawTls>,
+    dir: &std::path::Path,
+    inputs: &mut Vec<PathBuf>,
+) -> TlsConfig {
+    let Some(raw) = raw else { return TlsConfig::default() };
+    both(document, ("cert", "key"), &["bus", "tls"]);
+    let mut file = |key: &str, path: &Option<crate::raw::PathText>| {
+        path.as_ref().map(|path| {
+            let file = absolute(dir, &path.0);
+            existing(document, place!["bus", "tls", key], &file, inputs);
+            file
+        })
+    };
+    let (ca, cert, key) = (file("ca", &raw.ca), file("cert", &raw.cert), file("key", &raw.key));
+    TlsConfig { ca, client: cert.zip(key) }
+}
+
+/// Tells when one of two keys stands without the other.
+pub(crate) fn both<T>(document: &mut Document<T>, (a, b): (&str, &str), parents: &[&str]) {
+    let place = |name| {
+        parents.iter().map(|p| crate::yaml::Step::Key(p)).chain([crate::yaml::Step::Key(name)]).collect::<Vec<_>>()
+    };
+    for (here, missing) in [(a, b), (b, a)] {
+        if document.has(&place(here)) && !document.has(&place(missing)) {
+            let at = document.at_key(&place(here));
+            document.error(at, format!("`{here}` needs `{missing}`"), format!("give both `{a}` and `{b}`, or neither"));
+        }
+    }
+}
+
+fn existing(
+    document: &mut Document<RawSite>,
+    place: &[crate::yaml::Step<'_>],
+    file: &std::path::Path,
+    inputs: &mut Vec<PathBuf>,
+) {
+    inputs.push(file.to_owned());
+    if !file.is_file() {
+        let message = format!("there is no file {}", super::quoted(document, place));
+        document.error(document.at(place), message, "a relative path begins at the site's folder");
+    }
+}
+
+fn otlp(document: &mut Document<RawSite>, address: &str) -> Option<String> {
+    let at = document.at(place!["telemetry", "otlp"]);
+    match url::Url::parse(address) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            document.error(
+                at,
+                "the address holds a user or password",
+                "give the address of a collector that needs none, such as one on this machine",
+            );
+            None
+        }
+        Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Some(address.to_owned()),
+        Ok(url) if url.scheme() == "https" => {
+            document.error(
+                at,
+                "traces over HTTPS are not supported",
+                "send them to a collector on this machine: `http://127.0.0.1:4318`",
+            );
+            None
+        }
+        _ => {
+            document.error(
+                at,
+                "this is no address of an OTLP collector",
+                "expected one such as `http://127.0.0.1:4318`",
+            );
+            None
+        }
+    }
+}

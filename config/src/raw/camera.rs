@@ -1,0 +1,126 @@
+//! `cameras/*.yaml`.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Corner, Loose, SecretText, Text, yes};
+use crate::units::{Rate, Span};
+
+/// A camera. The file's name is its id.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawCamera {
+    /// What people call it; the file's name when absent.
+    pub name: Option<Text>,
+    /// Where its pictures come from: `rtsp://…`, `rtsps://…`, `http(s)://…` (MJPEG or MP4), the path of a video file, of a folder of
+    /// JPEG and PNG pictures or of a device such as `/dev/video0`, or `test://ball?size=640x360&fps=10` for a picture that the
+    /// machine makes. Files and devices must lie below a `media` folder of `site.yaml`. No user and password here.
+    #[schemars(extend("examples" = ["rtsp://192.168.1.20/stream1", "media/yard.mp4", "test://ball?size=640x360&fps=10"]))]
+    #[schemars(required)]
+    pub source: Option<Text>,
+    /// The user at the camera. Needs `password`.
+    pub username: Option<SecretText>,
+    /// The password at the camera. Needs `username`.
+    pub password: Option<SecretText>,
+    /// Frames per second that are wanted at most; the others are dropped before they cost anything. All when absent.
+    pub fps: Option<Rate>,
+    /// How fast a file or folder is read. `real_time` when absent.
+    pub pace: Option<RawPace>,
+    /// Begin a file or folder again at its end. `false` when absent.
+    pub repeat: Option<bool>,
+    /// How RTP travels, for `rtsp://`. `tcp` when absent.
+    pub transport: Option<RawTransport>,
+    /// The jitter buffer, for `rtsp://`: less is faster, more is smoother. `150ms` when absent.
+    #[schemars(extend("x-max" = "30s"))]
+    pub latency: Option<Span>,
+    /// A frame must come within this time, or the source is opened anew.
+    #[serde(default = "stall_after")]
+    #[schemars(extend("x-min" = "500ms", "x-max" = "1h"))]
+    pub stall_after: Span,
+    /// The models that look at it, by the names of their files.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["people"]]))]
+    pub models: Vec<Text>,
+    /// Named areas: the corners of a polygon as fractions of the picture, [0, 0] is the top left and [1, 1] the bottom right.
+    #[serde(default)]
+    #[schemars(extend("examples" = [{ "dock": [[0.1, 0.5], [0.9, 0.5], [0.9, 1.0], [0.1, 1.0]] }]))]
+    pub zones: BTreeMap<String, RawPolygon>,
+    /// Where it hangs.
+    pub place: Option<RawPlace>,
+    /// How it reaches the site.
+    pub link: Option<RawLink>,
+    /// The id of its SIM.
+    #[schemars(extend("examples" = ["8949020000001234567"]))]
+    pub sim: Option<Loose>,
+    /// Free words.
+    #[serde(default)]
+    pub tags: Vec<Text>,
+    /// `false` keeps the file and reads nothing.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+/// The corners of a polygon, three or more.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct RawPolygon(#[schemars(length(min = 3, max = 1000))] pub Vec<Corner>);
+
+/// How fast a recorded source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RawPace {
+    /// As its timestamps say.
+    RealTime,
+    /// As fast as whoever takes the frames can.
+    Fast,
+}
+
+/// How RTP travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawTransport {
+    /// Inside the RTSP connection.
+    Tcp,
+    /// UDP, unicast.
+    Udp,
+}
+
+/// Where a camera hangs.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawPlace {
+    /// WGS 84 latitude in degrees. Needs `longitude`.
+    #[schemars(range(min = -90, max = 90))]
+    pub latitude: Option<f64>,
+    /// WGS 84 longitude in degrees. Needs `latitude`.
+    #[schemars(range(min = -180, max = 180))]
+    pub longitude: Option<f64>,
+    /// The floor, as people there call it.
+    pub floor: Option<Loose>,
+}
+
+/// How a camera reaches the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub(crate) enum RawLink {
+    /// Private or public 5G.
+    #[serde(rename = "5G")]
+    FiveG,
+    /// 4G.
+    #[serde(rename = "4G")]
+    FourG,
+    /// LTE.
+    #[serde(rename = "LTE")]
+    Lte,
+    /// Wi-Fi.
+    #[serde(rename = "Wi-Fi")]
+    WiFi,
+    /// A cable.
+    #[serde(rename = "wired")]
+    Wired,
+}
+
+fn stall_after() -> Span {
+    Span(Duration::from_secs(10))
+}

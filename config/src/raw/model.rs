@@ -1,0 +1,271 @@
+//! `models/*.yaml`.
+
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::{DeviceText, OneOrMany, PathText};
+use crate::units::{Rate, Span};
+
+/// A model. The file's name is its id. What is absent is read from the .onnx file or guessed from its shapes and metadata.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawModel {
+    /// What runs: `onnx`, or `null` for a model that sees nothing and costs nothing.
+    #[serde(default)]
+    pub kind: RawKind,
+    /// The .onnx file. Required unless `kind` is `null`.
+    #[schemars(extend("examples" = ["models/people.onnx"]))]
+    pub file: Option<PathText>,
+    /// The layout of its output.
+    pub layout: Option<RawLayout>,
+    /// How it is fed.
+    #[serde(default)]
+    pub input: RawInput,
+    /// The names of its classes, in the order of the classes: a list, or the path of a text file with one name a line.
+    pub labels: Option<OneOrMany>,
+    /// The lowest score of a detection: one number, or a number for each label.
+    #[serde(default = "min_score")]
+    pub min_score: RawScore,
+    /// Boxes of one class that overlap more than this are one object (intersection over union).
+    #[serde(default = "nms")]
+    #[schemars(range(min = 0, max = 1))]
+    pub nms: f32,
+    /// At most this many detections a frame, the best first.
+    #[serde(default = "max_detections")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_detections: u32,
+    /// How many run side by side: a number of CPU slots with one thread each, or a list that says where each one runs.
+    #[serde(default)]
+    pub slots: RawSlots,
+    /// Frames per second and camera at most. All that come when absent.
+    pub max_fps: Option<Rate>,
+    /// An inference that takes longer counts as hung, and its slot is replaced.
+    #[serde(default = "hung_after")]
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
+    pub hung_after: Span,
+}
+
+/// What runs. YAML's bare `null` is taken for the word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawKind {
+    /// A model in a file.
+    #[default]
+    Onnx,
+    /// The model that sees nothing.
+    Null,
+}
+
+impl JsonSchema for RawKind {
+    fn schema_name() -> Cow<'static, str> {
+        "Kind".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": ["onnx", "null", null] })
+    }
+}
+
+/// The layout of a detector's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawLayout {
+    /// YOLOX, raw: `[1, anchors, 5 + classes]` in units of the grid.
+    Yolox,
+    /// YOLOv5: `[1, anchors, 5 + classes]` in pixels.
+    Yolov5,
+    /// YOLOv8 and its successors: `[1, 4 + classes, anchors]` in pixels.
+    Yolov8,
+}
+
+impl RawLayout {
+    /// The name in the checked configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Yolox => "yolox",
+            Self::Yolov5 => "yolov5",
+            Self::Yolov8 => "yolov8",
+        }
+    }
+}
+
+/// How a model is fed. A value v of 0–255 enters as `(v * scale − mean) / std`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawInput {
+    /// Width and height in pixels: `[640, 384]`, or one number for a square.
+    pub size: Option<RawSize>,
+    /// The order of the colours.
+    pub channels: Option<RawChannels>,
+    /// What a value of 0–255 is multiplied by; 0.00392157 (1/255) makes it 0–1.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub scale: Option<f32>,
+    /// The mean of each channel, in the model's order, after `scale`.
+    #[schemars(extend("examples" = [[0.485, 0.456, 0.406]]))]
+    pub mean: Option<[f32; 3]>,
+    /// The standard deviation of each channel, in the model's order, after `scale`.
+    #[schemars(extend("examples" = [[0.229, 0.224, 0.225]]))]
+    pub std: Option<[Positive; 3]>,
+    /// How the picture is fitted into the input.
+    pub resize: Option<RawResize>,
+    /// The grey value of the padding.
+    #[schemars(range(min = 0, max = 255))]
+    pub pad: Option<u8>,
+}
+
+/// A number above 0.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Positive(pub f32);
+
+impl JsonSchema for Positive {
+    fn schema_name() -> Cow<'static, str> {
+        "Positive".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "exclusiveMinimum": 0 })
+    }
+}
+
+/// Width and height of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum RawSize {
+    /// A square.
+    Square(u32),
+    /// Width and height.
+    Both([u32; 2]),
+}
+
+impl JsonSchema for RawSize {
+    fn schema_name() -> Cow<'static, str> {
+        "InputSize".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let side = json_schema!({ "type": "integer", "minimum": 16, "maximum": 8192 });
+        json_schema!({ "anyOf": [side, { "type": "array", "items": side, "minItems": 2, "maxItems": 2 }] })
+    }
+}
+
+/// The order of the colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawChannels {
+    /// Red first.
+    Rgb,
+    /// Blue first, as OpenCV has it.
+    Bgr,
+}
+
+/// How the picture is fitted into the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RawResize {
+    /// Keep the ratio, picture at the top left, padding right and below.
+    Letterbox,
+    /// Keep the ratio, picture in the middle.
+    LetterboxCentre,
+    /// Fill the input, change the ratio.
+    Stretch,
+}
+
+/// The lowest score.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(crate) enum RawScore {
+    /// For every label.
+    All(f32),
+    /// For these labels; `default` for the others.
+    ByLabel(BTreeMap<String, f32>),
+}
+
+impl JsonSchema for RawScore {
+    fn schema_name() -> Cow<'static, str> {
+        "Score".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let score = json_schema!({ "type": "number", "minimum": 0, "maximum": 1 });
+        json_schema!({ "anyOf": [score, { "type": "object", "additionalProperties": score }] })
+    }
+}
+
+/// The slots.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(crate) enum RawSlots {
+    /// So many on the CPU.
+    Count(u16),
+    /// One each.
+    List(Vec<RawSlot>),
+}
+
+impl Default for RawSlots {
+    fn default() -> Self {
+        Self::Count(1)
+    }
+}
+
+impl JsonSchema for RawSlots {
+    fn schema_name() -> Cow<'static, str> {
+        "Slots".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let slot = generator.subschema_for::<RawSlot>();
+        json_schema!({ "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": 256 },
+            { "type": "array", "items": slot, "minItems": 1, "maxItems": 256 },
+        ] })
+    }
+}
+
+/// One slot.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawSlot {
+    /// The hardware: `cpu`, `cuda`, or `cuda:1` for the second GPU.
+    pub device: DeviceText,
+    /// Threads inside one inference, on a CPU.
+    #[schemars(range(min = 1, max = 256))]
+    pub threads: u16,
+}
+
+impl Default for RawSlot {
+    fn default() -> Self {
+        Self { device: "cpu".into(), threads: 1 }
+    }
+}
+
+fn min_score() -> RawScore {
+    RawScore::All(DEFAULT_MIN_SCORE)
+}
+
+/// The lowest score of a detection when nothing else is said.
+pub(crate) const DEFAULT_MIN_SCORE: f32 = 0.25;
+
+fn nms() -> f32 {
+    0.45
+}
+
+fn max_detections() -> u32 {
+    100
+}
+
+fn hung_after() -> Span {
+    Span(Duration::from_secs(10))
+}

@@ -1,0 +1,193 @@
+//! `rules/*.yaml`.
+
+use std::{borrow::Cow, time::Duration};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::{Corner, OneOrMany, Text, TimeOfDay, yes};
+use crate::units::Span;
+
+/// A rule: when it holds, there is an alert. The file's name is its id.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawRule {
+    /// What people call it; the file's name when absent.
+    pub name: Option<Text>,
+    /// The cameras that it watches, by the names of their files, or `all`.
+    #[schemars(extend("examples" = [["gate-north"]]))]
+    #[schemars(required)]
+    pub cameras: Option<RawCameras>,
+    /// What must be seen in one frame: all of these at once.
+    #[schemars(length(min = 1, max = 100))]
+    #[schemars(required)]
+    pub when: Option<Vec<RawCondition>>,
+    /// Where the bottom centre of a box must lie: the name of a zone of the cameras, or the corners of a polygon as fractions
+    /// of the picture. Everywhere when absent.
+    pub zone: Option<RawZone>,
+    /// The condition must hold on every frame that is looked at for this long.
+    #[serde(default = "at_once")]
+    pub held_for: Span,
+    /// After an alert of a camera, no other of that camera for this long.
+    #[serde(default = "cooldown")]
+    pub cooldown: Span,
+    /// How bad it is.
+    #[serde(default)]
+    pub severity: RawSeverity,
+    /// The alert's text. `{camera}`, `{label}`, `{count}`, `{score}`, `{zone}` and `{rule}` are filled in.
+    pub message: Option<Text>,
+    /// When the rule is awake, in the site's time zone. Always when absent.
+    #[serde(default)]
+    pub schedule: Vec<RawPeriod>,
+    /// Only what this model sees. Any model of the camera when absent.
+    pub model: Option<Text>,
+    /// `false` keeps the file and judges nothing.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+/// The cameras of a rule.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum RawCameras {
+    /// `all`.
+    All(AllWord),
+    /// These.
+    These(Vec<Text>),
+}
+
+/// The word `all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AllWord {
+    /// Every camera.
+    All,
+}
+
+impl JsonSchema for RawCameras {
+    fn schema_name() -> Cow<'static, str> {
+        "Cameras".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let text = generator.subschema_for::<Text>();
+        json_schema!({ "anyOf": [{ "enum": ["all"] }, { "type": "array", "items": text, "minItems": 1 }] })
+    }
+}
+
+/// So many things of one of these classes.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawCondition {
+    /// The label of a thing, or a list of labels of which any will do.
+    #[schemars(extend("examples" = ["person", ["car", "truck"]]))]
+    #[schemars(required)]
+    pub label: Option<OneOrMany>,
+    /// The lowest score.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    pub min_score: f32,
+    /// At least this many of them.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub min_count: u32,
+}
+
+/// Where a rule looks.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum RawZone {
+    /// A zone of the cameras.
+    Name(Text),
+    /// A polygon.
+    Polygon(Vec<Corner>),
+}
+
+impl JsonSchema for RawZone {
+    fn schema_name() -> Cow<'static, str> {
+        "Zone".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (text, polygon) = (generator.subschema_for::<Text>(), generator.subschema_for::<super::RawPolygon>());
+        json_schema!({ "anyOf": [text, polygon] })
+    }
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawSeverity {
+    /// Worth knowing.
+    Info,
+    /// Worth a look.
+    #[default]
+    Warning,
+    /// Somebody must act.
+    Critical,
+}
+
+/// A time of the week.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawPeriod {
+    /// On these days. A period past midnight belongs to the day on which it begins. Every day when absent.
+    #[serde(default = "every_day")]
+    #[schemars(length(min = 1))]
+    pub days: Vec<RawDay>,
+    /// From this time of day.
+    #[serde(default = "midnight")]
+    pub from: TimeOfDay,
+    /// Up to this time of day; not after `from` means on the next day.
+    #[serde(default = "day_end")]
+    pub to: TimeOfDay,
+}
+
+/// A day, or several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub(crate) enum RawDay {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
+    Weekdays,
+    Weekend,
+    Daily,
+}
+
+fn at_once() -> Span {
+    Span(Duration::ZERO)
+}
+
+fn cooldown() -> Span {
+    Span(Duration::from_secs(60))
+}
+
+fn half() -> f32 {
+    0.5
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn every_day() -> Vec<RawDay> {
+    vec![RawDay::Daily]
+}
+
+fn midnight() -> TimeOfDay {
+    "00:00".into()
+}
+
+fn day_end() -> TimeOfDay {
+    "24:00".into()
+}

@@ -1,0 +1,227 @@
+//! `site.yaml`.
+
+use std::{path::PathBuf, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Address, Id, Level, PathText, SecretText, Text, Zone};
+use crate::units::{Size, Span};
+
+/// The site as a whole: who it is, where it keeps things, where it listens. A change of it takes effect at the next start.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawSite {
+    /// Who the site is.
+    #[schemars(required)]
+    pub site: Option<Identity>,
+    /// The time zone that schedules of rules are in.
+    #[serde(default = "utc")]
+    pub time_zone: Zone,
+    /// Folders below which files and device nodes may be camera sources. Add `/dev` for USB cameras.
+    #[serde(default = "media")]
+    pub media: Vec<PathText>,
+    /// The database: events, alerts, error journal, what waits to be uploaded.
+    #[serde(default)]
+    pub store: RawStore,
+    /// The pictures that belong to alerts.
+    #[serde(default)]
+    pub evidence: RawEvidence,
+    /// The MQTT bus: a broker inside the process, or one elsewhere.
+    #[serde(default)]
+    pub bus: RawBus,
+    /// The HTTP server: health, metrics, API.
+    #[serde(default)]
+    pub http: RawHttp,
+    /// Logs and traces.
+    #[serde(default)]
+    pub telemetry: RawTelemetry,
+    /// The shared library of ONNX Runtime, when it is not where it is looked for (`ORT_DYLIB_PATH`, then the system's library folders).
+    pub onnxruntime: Option<PathText>,
+    /// How long an orderly stop may take in all.
+    #[serde(default = "shutdown")]
+    #[schemars(extend("x-min" = "100ms", "x-max" = "10m"))]
+    pub shutdown: Span,
+}
+
+/// Who the site is.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Identity {
+    /// The site's id: part of every topic and event.
+    #[schemars(extend("examples" = ["harbour-north"]))]
+    #[schemars(required)]
+    pub id: Option<Id>,
+    /// What people call the site; the id when absent.
+    pub name: Option<Text>,
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawStore {
+    /// Its folder.
+    pub path: PathText,
+    /// What is kept for how long.
+    pub retention: RawRetention,
+}
+
+/// What is kept for how long.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawRetention {
+    /// Detection events, by age.
+    #[schemars(extend("x-min" = "1s"))]
+    pub events: Span,
+    /// Detection events, by size: the oldest go first.
+    #[schemars(extend("x-min" = "1MiB"))]
+    pub events_size: Size,
+    /// Alerts, by age.
+    #[schemars(extend("x-min" = "1s"))]
+    pub alerts: Span,
+    /// Error records, by age since they were last seen.
+    #[schemars(extend("x-min" = "1s"))]
+    pub errors: Span,
+}
+
+/// The pictures that belong to alerts.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawEvidence {
+    /// Their folder; a volume that others can mount.
+    pub path: PathText,
+    /// JPEG quality.
+    #[schemars(range(min = 1, max = 100))]
+    pub quality: u8,
+    /// How long they are kept.
+    #[schemars(extend("x-min" = "1s"))]
+    pub keep_for: Span,
+}
+
+/// The bus. Give `embedded` or `broker`, not both; with neither, the embedded broker runs with its defaults.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawBus {
+    /// A broker inside the process.
+    pub embedded: Option<RawEmbedded>,
+    /// The address of a broker elsewhere: `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`.
+    #[schemars(extend("examples" = ["mqtts://mqtt.example.org"]))]
+    pub broker: Option<Text>,
+    /// The user at the broker.
+    pub username: Option<SecretText>,
+    /// The password at the broker.
+    pub password: Option<SecretText>,
+    /// The client's id at the broker; `parapet-` and the site's id when absent.
+    pub client_id: Option<Text>,
+    /// TLS to a `mqtts://` broker.
+    pub tls: Option<RawTls>,
+}
+
+/// A broker inside the process.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawEmbedded {
+    /// Where it listens. It asks for no password: leave it on 127.0.0.1 unless the network is trusted.
+    pub listen: Address,
+}
+
+/// TLS to a broker.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawTls {
+    /// Certificates to trust, PEM; the system's when absent.
+    pub ca: Option<PathText>,
+    /// The client's certificate chain, PEM. Needs `key`.
+    pub cert: Option<PathText>,
+    /// The client's private key, PEM. Needs `cert`.
+    pub key: Option<PathText>,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawHttp {
+    /// Where it listens.
+    pub listen: Address,
+}
+
+/// Logs and traces.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawTelemetry {
+    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, also by part: `info,parapet=debug`.
+    pub level: Level,
+    /// How log lines look.
+    pub format: LogFormat,
+    /// Where traces go: the base address of an OTLP collector over HTTP.
+    #[schemars(extend("examples" = ["http://127.0.0.1:4318"]))]
+    pub otlp: Option<Text>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn days(days: u64) -> Span {
+    Span(Duration::from_secs(days * 86_400))
+}
+
+fn utc() -> Zone {
+    "UTC".into()
+}
+
+fn media() -> Vec<PathText> {
+    vec!["media".into()]
+}
+
+fn shutdown() -> Span {
+    Span(Duration::from_secs(10))
+}
+
+impl Default for RawStore {
+    fn default() -> Self {
+        Self { path: "data/store".into(), retention: RawRetention::default() }
+    }
+}
+
+impl Default for RawRetention {
+    fn default() -> Self {
+        Self { events: days(7), events_size: Size(2 << 30), alerts: days(365), errors: days(90) }
+    }
+}
+
+impl Default for RawEvidence {
+    fn default() -> Self {
+        Self { path: "data/evidence".into(), quality: 85, keep_for: days(90) }
+    }
+}
+
+impl Default for RawEmbedded {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:1883".into() }
+    }
+}
+
+impl Default for RawHttp {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8080".into() }
+    }
+}
+
+impl Default for RawTelemetry {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Text, otlp: None }
+    }
+}
+
+impl From<&PathText> for PathBuf {
+    fn from(path: &PathText) -> Self {
+        Self::from(&path.0)
+    }
+}
