@@ -37,7 +37,7 @@ pub trait EvidencePort: Send + Sync {
 pub struct EvidenceError {
     /// What to do about it.
     pub kind: ErrorKind,
-    /// A stable word: `full`, `read_only`, `not_found`, `outside`, `encode`, `io`.
+    /// A stable word: `full`, `read_only`, `not_found`, `outside`, `encode`, `damaged` (not what was written), `io`.
     pub code: &'static str,
     /// For people.
     pub text: String,
