@@ -19,7 +19,10 @@ mod problem;
 mod raw;
 mod reference;
 mod schema;
+#[cfg(test)]
+mod schema_tests;
 mod secrets;
+mod single;
 pub mod units;
 mod walk;
 mod words;
@@ -32,3 +35,4 @@ pub use problem::{Position, Problem, Problems};
 pub use reference::reference_markdown;
 pub use schema::{FileKind, schema};
 pub use secrets::{Environment, Files, SecretProvider, Secrets};
+pub use single::load_model;

@@ -294,7 +294,7 @@ impl Reader<'_> {
 }
 
 /// A file's content; a little more than the limit at most, so that a huge file is refused and not read.
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     use io::Read;
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path)?;
