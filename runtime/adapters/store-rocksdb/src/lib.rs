@@ -16,6 +16,7 @@ mod cursor;
 mod db;
 mod error;
 mod fallback;
+mod journal_file;
 mod keys;
 mod metrics;
 mod open;

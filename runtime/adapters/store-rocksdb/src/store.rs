@@ -12,7 +12,12 @@ use parapet_contracts::{
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::{change::Change, db::Db, error, state::State};
+use crate::{
+    change::Change,
+    db::{Db, Family},
+    error,
+    state::State,
+};
 
 /// A store in a folder of its own. One process at a time has it open.
 pub struct RocksStore {
@@ -34,6 +39,19 @@ impl RocksStore {
     /// When the disk fails.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.db.raw.flush_wal(true).map_err(|e| self.db.failed("syncing", &e))
+    }
+
+    /// Gives the space of removed events back to the disk now, rather than when RocksDB gets to it by itself. It takes as long
+    /// as the disk needs to rewrite what is left; commits go on meanwhile.
+    ///
+    /// # Errors
+    /// When the store is damaged.
+    pub fn compact_events(&self) -> Result<(), StoreError> {
+        let mut options = rocksdb::CompactOptions::default();
+        options.set_exclusive_manual_compaction(false);
+        let all = None::<&[u8]>;
+        self.db.raw.compact_range_cf_opt(self.db.family(Family::Events)?, all, all, &options);
+        Ok(())
     }
 }
 

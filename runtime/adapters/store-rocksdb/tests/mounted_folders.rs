@@ -1,7 +1,7 @@
 //! Full and read-only disks, as real mounts. The test begins itself again in a user and mount namespace of its own (by
 //! `unshare`), where it may mount: no root is needed, and nothing is left behind. Where namespaces are forbidden it fails and
 //! says so.
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use std::{
     fs,
