@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use ractor::{ActorProcessingErr, SpawnErr};
 
@@ -39,7 +40,13 @@ impl Fault {
         if let Some(SpawnErr::StartupFailed(inner)) = error.downcast_ref::<SpawnErr>() {
             return Self::of_start(inner.as_ref());
         }
-        let kind = if error.is::<Panicked>() { FailureKind::Panic } else { FailureKind::StartFailed };
+        let kind = if error.is::<Panicked>() {
+            FailureKind::Panic
+        } else if error.is::<GaveUp>() {
+            FailureKind::Escalated
+        } else {
+            FailureKind::StartFailed
+        };
         Self { kind, text: text_of(error) }
     }
 }
@@ -73,6 +80,18 @@ impl fmt::Display for Panicked {
 }
 
 impl Error for Panicked {}
+
+/// The error of a supervisor's start that ended in an escalation.
+#[derive(Debug)]
+pub(crate) struct GaveUp(pub Arc<str>);
+
+impl fmt::Display for GaveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for GaveUp {}
 
 /// The error with which a supervisor fails that gave up on a child.
 #[derive(Debug)]

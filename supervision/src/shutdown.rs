@@ -11,7 +11,7 @@ use crate::shared::KilledChild;
 use crate::tree::NodeState;
 
 /// How long a kill may take to have its effect, before its target counts as blocked.
-pub(crate) const KILL_GRACE: Duration = Duration::from_millis(500);
+pub(crate) const KILL_GRACE: Duration = Duration::from_secs(1);
 
 /// How a shutdown went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorCell};
 
 use crate::backoff::Backoff;
+use crate::fault::GaveUp;
 use crate::handle::SupervisorHandle;
 use crate::observer::Observer;
 use crate::policy::{Budget, Restart, RestartRule, Strategy, WhenSpent};
@@ -120,7 +121,7 @@ impl ChildSpec {
                 let mut life = spec.shared.life.subscribe();
                 let settled = life.wait_for(|life| !matches!(life, Life::NotStarted | Life::Starting)).await?.clone();
                 match settled {
-                    Life::Failed(text) => Err(text.as_ref().into()),
+                    Life::Failed(text) => Err(GaveUp(text).into()),
                     _ => Ok(actor.get_cell()),
                 }
             }

@@ -44,12 +44,17 @@ impl Incarnation {
         !parts.cancelled
     }
 
-    /// The start is over, whatever the factory still does. Returns what it had spawned.
+    /// Whether the cell was kept.
+    pub(crate) fn knows(&self, cell: &ActorCell) -> bool {
+        self.parts.lock().cells.contains(cell)
+    }
+
+    /// The start is over, whatever the factory still does. Returns what it had spawned, for the caller to stop.
     pub(crate) fn cancel(&self) -> Vec<ActorCell> {
         self.release();
         let mut parts = self.parts.lock();
         parts.cancelled = true;
-        mem::take(&mut parts.cells)
+        parts.cells.clone()
     }
 
     /// Empties the slots: from here on nobody reaches this incarnation, and who waits for it hears so.

@@ -56,7 +56,7 @@ pub struct NodeStatus {
     pub restarts: u64,
     /// Restarts within its budget's span.
     pub restarts_in_window: u32,
-    /// The most recent failure.
+    /// The most recent failure; that a budget was spent is told by the state, and keeps the failure that spent it.
     pub last_error: Option<LastError>,
     /// Since when it is in this state, in milliseconds since the Unix epoch.
     pub since: u64,

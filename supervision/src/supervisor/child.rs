@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ractor::{ActorCell, ActorId};
+use ractor::ActorCell;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
@@ -50,6 +50,13 @@ impl AfterStop {
     }
 }
 
+/// A stop under way. The actors are no longer linked to the supervisor: see [`super::stopping`].
+pub(crate) struct Stop {
+    pub task: JoinHandle<StopOutcome>,
+    pub cells: Vec<ActorCell>,
+    pub incarnation: Arc<Incarnation>,
+}
+
 /// Where a child stands, and what belongs to that.
 pub(crate) enum Phase {
     /// To be started when its turn comes.
@@ -72,8 +79,7 @@ pub(crate) enum Phase {
         _timer: Timer,
     },
     Stopping {
-        task: JoinHandle<StopOutcome>,
-        cell: Option<ActorId>,
+        stop: Stop,
         after: AfterStop,
         stuck: bool,
     },
@@ -85,6 +91,8 @@ pub(crate) struct Child {
     pub spec: Arc<ChildSpec>,
     pub generation: u64,
     pub phase: Phase,
+    /// The state that was told last.
+    pub shown: NodeState,
     /// Counts changes of phase, so that stale messages are known.
     pub epoch: u64,
     /// Its first start is over, well or not.
@@ -108,6 +116,7 @@ impl Child {
             spec,
             generation,
             phase: Phase::Waiting,
+            shown: NodeState::Starting,
             epoch: 0,
             tried: false,
             restarting: false,

@@ -27,24 +27,13 @@ impl State {
             return Ok(());
         };
         let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
-        match &child.phase {
-            Phase::Running { incarnation, since, .. } => {
-                incarnation.release();
-                let ran = since.elapsed();
-                self.by_cell.remove(&cell);
-                self.ended(key, exit, ran)
-            }
-            Phase::Stopping { stuck: false, .. } => {
-                // It was on its way out; that it failed on this way is worth telling, but nothing follows from it.
-                if let Exit::Fault(fault) = exit
-                    && fault.kind != FailureKind::Killed
-                {
-                    self.report(key, fault, None);
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        let Phase::Running { incarnation, since, .. } = &child.phase else { return Ok(()) };
+        incarnation.release();
+        // It has come by the usual way.
+        drop(incarnation.take_fault());
+        let ran = since.elapsed();
+        self.by_cell.remove(&cell);
+        self.ended(key, exit, ran)
     }
 
     /// A running child has ended.
@@ -126,6 +115,9 @@ impl State {
                 let spent =
                     format!("{} restarts within {:?} spent; escalating: {text}", budget.max_restarts, budget.within);
                 self.report(key, Fault::new(FailureKind::BudgetSpent, spent), None);
+                if !stuck {
+                    self.set_phase(key, Phase::Ended);
+                }
                 Err(Escalation { key, path: self.child_path(&spec.id), text, stuck })
             }
         }

@@ -85,7 +85,9 @@ impl Actor for Supervisor {
             SupervisionEvent::ActorFailed(cell, error) => {
                 state.exited(cell.get_id(), Exit::Fault(Fault::of_actor(&error)))
             }
-            SupervisionEvent::ActorTerminated(cell, _, reason) => {
+            SupervisionEvent::ActorTerminated(cell, last, reason) => {
+                // A supervisor that was killed has its last word here, before its successor has its first.
+                drop(last);
                 state.exited(cell.get_id(), Exit::of_termination(reason))
             }
             _ => return Ok(()),

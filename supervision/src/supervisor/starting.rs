@@ -83,11 +83,18 @@ impl State {
         };
         let limit = spec.start_timeout.map(|limit| self.after(limit, Msg::StartLate { key, epoch }));
         let myself = self.myself.clone();
+        let kept = Arc::clone(&incarnation);
         let task = tokio::spawn(async move {
             let result = match catch(async { (spec.factory)(context).await }).await {
                 Ok(result) => result.map_err(|error| Fault::of_start(error.as_ref())),
                 Err(panic) => Err(Fault::of_start(&panic)),
             };
+            if let Ok(cell) = &result
+                && !kept.keep(cell)
+                && !kept.knows(cell)
+            {
+                cell.kill(); // Whoever cancelled the start could not know of it.
+            }
             // When the supervisor has ended, there is nobody left to tell; ractor has killed what is linked to it.
             drop(myself.cast(Msg::StartDone { key, epoch, result }));
         });
@@ -111,15 +118,10 @@ impl State {
                 },
             )
         });
-        let Some((spec, Some(incarnation))) = current else {
-            if let Ok(late) = result {
-                late.kill();
-            }
-            return Ok(());
-        };
+        // A start that was cancelled has been cleaned up already.
+        let Some((spec, Some(incarnation))) = current else { return Ok(()) };
         match result {
             Ok(cell) => {
-                incarnation.keep(&cell);
                 let id = cell.get_id();
                 if cell.try_get_supervisor().is_none() && cell.get_status() < ActorStatus::Draining {
                     cell.link(self.myself.get_cell());
@@ -144,9 +146,8 @@ impl State {
                 }
             }
             Err(fault) => {
-                for cell in incarnation.cancel() {
-                    cell.kill();
-                }
+                let left = incarnation.cancel();
+                self.discard(&left);
                 self.forget_early();
                 self.failed(key, fault)
             }
@@ -160,10 +161,17 @@ impl State {
         let limit = child.spec.start_timeout.unwrap_or_default();
         let Phase::Starting { incarnation, task, .. } = &child.phase else { return Ok(()) };
         task.abort();
-        for cell in incarnation.cancel() {
+        let left = incarnation.cancel();
+        self.discard(&left);
+        self.failed(key, Fault::new(FailureKind::StartTimeout, format!("did not start within {limit:?}")))
+    }
+
+    /// Kills what a start that failed has left behind.
+    fn discard(&self, left: &[ActorCell]) {
+        for cell in left {
+            cell.unlink(self.myself.get_cell());
             cell.kill();
         }
-        self.failed(key, Fault::new(FailureKind::StartTimeout, format!("did not start within {limit:?}")))
     }
 
     pub(super) fn retry_due(&mut self, key: u64, epoch: u64) {

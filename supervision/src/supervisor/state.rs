@@ -6,13 +6,13 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{ActorId, ActorRef};
+use ractor::{ActorCell, ActorId, ActorRef};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::oneshot;
 
 use crate::fault::{Exit, Fault};
-use crate::observer::{FailureReport, StateChange, unix_millis};
+use crate::observer::{FailureKind, FailureReport, StateChange, unix_millis};
 use crate::policy::Strategy;
 use crate::shared::{Env, Life, Shared};
 use crate::spec::{ChildSpec, StopOutcome};
@@ -137,13 +137,13 @@ impl State {
         self.children.insert(key, child);
     }
 
-    /// Moves a child on. Returns the phase that it was in.
-    pub(super) fn set_phase(&mut self, key: u64, phase: Phase) -> Option<Phase> {
-        let child = self.children.get_mut(&key)?;
-        let before = child.state();
-        let left = mem::replace(&mut child.phase, phase);
+    /// Moves a child on.
+    pub(super) fn set_phase(&mut self, key: u64, phase: Phase) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        child.phase = phase;
         child.epoch += 1;
         let now = child.state();
+        let before = mem::replace(&mut child.shown, now);
         let spec = Arc::clone(&child.spec);
         if now != before {
             child.since = unix_millis();
@@ -153,7 +153,6 @@ impl State {
         if now != before {
             self.tell_change(&spec, Some(before), Some(now));
         }
-        Some(left)
     }
 
     /// Forgets a child that has ended.
@@ -162,7 +161,7 @@ impl State {
         self.shared.board.write().forget(key);
         if let Some(mut child) = self.children.remove(&key) {
             child.answer(outcome);
-            self.tell_change(&child.spec, Some(child.state()), None);
+            self.tell_change(&child.spec, Some(child.shown), None);
         }
     }
 
@@ -175,7 +174,9 @@ impl State {
     pub(super) fn report(&mut self, key: u64, fault: Fault, next_try: Option<Duration>) {
         let Some(child) = self.children.get_mut(&key) else { return };
         let at = unix_millis();
-        child.last_error = Some(LastError { kind: fault.kind, text: fault.text.clone(), at });
+        if fault.kind != FailureKind::BudgetSpent {
+            child.last_error = Some(LastError { kind: fault.kind, text: fault.text.clone(), at });
+        }
         let entry = child.entry();
         let report = FailureReport {
             path: format!("{}/{}", self.path, child.spec.id),
@@ -214,14 +215,17 @@ impl State {
             lease();
         }
         for child in self.children.values_mut() {
-            if let Phase::Running { incarnation, .. } = &child.phase {
-                incarnation.release();
-            }
-            if let Phase::Starting { incarnation, task, .. } = &child.phase {
-                task.abort();
-                for cell in incarnation.cancel() {
+            match &child.phase {
+                Phase::Running { incarnation, cell, .. } => {
+                    incarnation.release();
                     cell.kill();
                 }
+                Phase::Starting { incarnation, task, .. } => {
+                    task.abort();
+                    incarnation.cancel().iter().for_each(ActorCell::kill);
+                }
+                Phase::Stopping { stop, .. } => stop.cells.iter().for_each(ActorCell::kill),
+                Phase::Waiting | Phase::Backoff { .. } | Phase::Ended => {}
             }
             child.answer(StopOutcome::Stopped);
         }
@@ -234,7 +238,7 @@ impl State {
 }
 
 impl Drop for State {
-    /// A supervisor that is killed has no other chance to say so; ractor kills its children.
+    /// A supervisor that is killed has no other chance to say so, and to take its children along.
     fn drop(&mut self) {
         self.end(Life::Failed("killed".into()));
     }

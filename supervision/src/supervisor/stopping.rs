@@ -1,4 +1,9 @@
 //! Stopping children: one that is not wanted, a group whose sibling failed, or all.
+//!
+//! An actor that is being stopped is unlinked first. Otherwise ractor would send its last state to the supervisor, and what
+//! that holds (a device, a database) would stay open until the supervisor came to read it; unlinked, the state is dropped
+//! before the actor counts as stopped. In return, [`State::end`] kills what is still being stopped when the supervisor dies:
+//! ractor would spare it, since it kills no actor that is in its `post_stop`.
 
 use std::mem;
 use std::sync::Arc;
@@ -11,7 +16,7 @@ use crate::observer::FailureKind;
 use crate::shared::{KilledChild, Life};
 use crate::shutdown::KILL_GRACE;
 use crate::spec::{Shutdown, StopOutcome};
-use crate::supervisor::child::{AfterStop, Phase};
+use crate::supervisor::child::{AfterStop, Phase, Stop};
 use crate::supervisor::{Msg, State};
 
 /// Stops an actor: asks, waits, kills, and waits for the kill to have its effect.
@@ -32,12 +37,7 @@ async fn stop_cell(cell: &ActorCell, how: Shutdown) -> StopOutcome {
     cell.kill();
     match timeout(KILL_GRACE, cell.wait(None)).await {
         Ok(_) => StopOutcome::Killed,
-        Err(_) => {
-            if let Some(supervisor) = cell.try_get_supervisor() {
-                cell.unlink(supervisor);
-            }
-            StopOutcome::Abandoned
-        }
+        Err(_) => StopOutcome::Abandoned,
     }
 }
 
@@ -67,43 +67,40 @@ impl State {
         child.group_stop = None;
         child.tried = true;
         let epoch = child.epoch + 1;
-        let myself = self.myself.clone();
-        let (work, cell) = match mem::replace(&mut child.phase, Phase::Waiting) {
+        let (cells, start, incarnation) = match mem::replace(&mut child.phase, Phase::Waiting) {
             Phase::Running { cell, incarnation, .. } => {
                 incarnation.release();
-                (Work { cells: vec![cell.clone()], start: None }, Some(cell.get_id()))
+                (vec![cell], None, incarnation)
             }
             Phase::Starting { incarnation, task, .. } => {
                 task.abort();
-                (Work { cells: incarnation.cancel(), start: Some(task) }, None)
+                (incarnation.cancel(), Some(task), incarnation)
             }
             other => {
                 child.phase = other;
                 return;
             }
         };
+        for cell in &cells {
+            self.by_cell.remove(&cell.get_id());
+            cell.unlink(self.myself.get_cell());
+        }
+        let work = Work { cells: cells.clone(), start };
+        let myself = self.myself.clone();
         let task = tokio::spawn(async move {
             let outcome = work.stop(how).await;
             // When the supervisor has ended meanwhile, it has waited for this task itself.
             drop(myself.cast(Msg::StopDone { key, epoch, outcome }));
             outcome
         });
-        self.set_phase(key, Phase::Stopping { task, cell, after, stuck });
+        self.set_phase(key, Phase::Stopping { stop: Stop { task, cells, incarnation }, after, stuck });
     }
 
     pub(super) fn stop_done(&mut self, key: u64, epoch: u64, outcome: StopOutcome) {
         let Some(child) = self.current(key, epoch) else { return };
-        let Phase::Stopping { cell, after, stuck, .. } = &child.phase else { return };
-        let (after, stuck, cell) = (*after, *stuck, *cell);
-        if outcome == StopOutcome::Abandoned {
-            child.abandoned = child.abandoned.saturating_add(1);
-        }
-        if let Some(cell) = cell {
-            self.by_cell.remove(&cell);
-        }
-        if !stuck {
-            self.tell_stop(key, outcome);
-        }
+        let Phase::Stopping { after, .. } = &child.phase else { return };
+        let after = *after;
+        self.note_end(key, outcome);
         self.finish(key, after, outcome);
     }
 
@@ -111,7 +108,7 @@ impl State {
     pub(super) fn finish(&mut self, key: u64, after: AfterStop, outcome: StopOutcome) {
         match after {
             AfterStop::Forget => self.forget(key, outcome),
-            AfterStop::Recycle => drop(self.set_phase(key, Phase::Waiting)),
+            AfterStop::Recycle => self.set_phase(key, Phase::Waiting),
             AfterStop::Retry { after, slow } => self.back_off(key, after, slow),
             AfterStop::Replace => self.replace(key, outcome),
         }
@@ -132,50 +129,60 @@ impl State {
         self.set_phase(key, Phase::Waiting);
     }
 
-    /// Reports a stop that took a kill, unless the child is one that is always killed.
-    fn tell_stop(&mut self, key: u64, outcome: StopOutcome) {
-        let Some(child) = self.children.get(&key) else { return };
+    /// Reports what a stop brought to light: a failure on the way out, a deadline that passed, a thread that blocks.
+    fn note_end(&mut self, key: u64, outcome: StopOutcome) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        let Phase::Stopping { stop, stuck, .. } = &child.phase else { return };
+        let stuck = *stuck;
+        let fault = stop.incarnation.take_fault();
+        if outcome == StopOutcome::Abandoned {
+            child.abandoned = child.abandoned.saturating_add(1);
+        }
         let text = match (outcome, child.spec.shutdown) {
             (StopOutcome::Abandoned, _) => {
-                "blocks its thread: neither stop nor kill had an effect, it was left behind".to_owned()
+                Some("blocks its thread: neither stop nor kill had an effect, it was left behind".to_owned())
             }
-            (StopOutcome::Killed, Shutdown::Deadline(limit)) => {
-                format!("did not stop within {limit:?}, and was killed")
+            (StopOutcome::Killed, Shutdown::Deadline(limit)) if !stuck => {
+                Some(format!("did not stop within {limit:?}, and was killed"))
             }
-            _ => return,
+            _ => None,
         };
-        self.report(key, Fault::new(FailureKind::StopTimeout, text), None);
+        if let Some(fault) = fault {
+            self.report(key, fault, None);
+        }
+        if let Some(text) = text {
+            self.report(key, Fault::new(FailureKind::StopTimeout, text), None);
+        }
     }
 
     /// Stops all children in reverse order, and waits for them. Used at the end only: meanwhile no message is taken.
     pub(super) async fn stop_all(&mut self, cause: Option<&Escalation>) {
         self.set_life(Life::Stopping);
         let keys: Vec<u64> = self.children.keys().rev().copied().collect();
+        for child in self.children.values() {
+            // Whatever ends from now on ends without sending its state to a supervisor that reads no more.
+            if let Phase::Running { cell, .. } = &child.phase {
+                cell.unlink(self.myself.get_cell());
+            }
+        }
         for key in keys {
             let Some(child) = self.children.get_mut(&key) else { continue };
             let stuck = cause.is_some_and(|cause| cause.stuck && cause.key == key);
             let how = if stuck { Shutdown::BrutalKill } else { child.spec.shutdown };
-            let incarnation = if let Phase::Running { incarnation, .. } = &child.phase {
-                Some(Arc::clone(incarnation))
-            } else {
-                None
-            };
             self.begin_stop(key, AfterStop::Recycle, how, stuck);
             let Some(child) = self.children.get_mut(&key) else { continue };
-            if let Phase::Stopping { task, .. } = &mut child.phase {
-                let outcome = task.await.unwrap_or(StopOutcome::Stopped);
+            if let Phase::Stopping { stop, .. } = &mut child.phase {
+                let outcome = (&mut stop.task).await.unwrap_or(StopOutcome::Stopped);
                 child.answer(outcome);
-                self.note_end(key, outcome, incarnation.and_then(|incarnation| incarnation.take_fault()));
+                self.note_kill(key, outcome);
+                self.note_end(key, outcome);
             }
             self.set_phase(key, Phase::Ended);
         }
     }
 
-    fn note_end(&mut self, key: u64, outcome: StopOutcome, fault: Option<Fault>) {
-        if let Some(fault) = fault {
-            self.report(key, fault, None);
-        }
-        self.tell_stop(key, outcome);
+    /// Remembers, for the report of the shutdown, a child that did not stop by itself.
+    fn note_kill(&mut self, key: u64, outcome: StopOutcome) {
         let Some(child) = self.children.get(&key) else { return };
         let by_deadline = outcome == StopOutcome::Killed && child.spec.shutdown != Shutdown::BrutalKill;
         if by_deadline || outcome == StopOutcome::Abandoned {
