@@ -1,50 +1,52 @@
-//! A broker in the process, for a site on one box: rumqttd, on threads of its own.
+//! A broker in the process, for a site on one box: rmqtt, on threads of its own.
 //!
 //! It promises to be there when [`EmbeddedBroker::start`] returns, or to say why not; to bind to loopback unless told
-//! otherwise; and to let nobody in from elsewhere without a user. It keeps retained messages and sessions in memory only.
+//! otherwise; to let nobody in from elsewhere without a user; and to leave nothing behind when it stops. MQTT 5, 3.1.1 and
+//! 3.1 share one port. Why rmqtt: `docs/decisions/0003-embedded-broker.md`.
 //!
-//! It is good for one box and for a demo. Its limits, which are rumqttd's (`docs/decisions/0003-embedded-broker.md`):
-//! - One protocol version a port: MQTT 5 on `listen`, MQTT 3.1.1 on `listen_v4` when that is given.
-//! - Wrong credentials close the connection without a reason.
-//! - No TLS here and no permissions per topic: whoever may connect may publish anywhere.
-//! - A subscriber that lags by more than the log holds (16 MiB a filter) misses messages that were acknowledged.
-//! - A new subscriber gets at most 100 retained messages for one filter.
-//! - After [`stop`](EmbeddedBroker::stop), one idle thread of rumqttd's remains until the process ends.
+//! Its limits:
+//! - Retained messages, sessions and queues live in memory only.
+//! - A subscriber that lags by more than 10,000 messages misses some, also with QoS 1.
+//! - No TLS here and no permissions per topic: whoever may connect may publish anywhere. A site that others reach over a
+//!   network wants a broker of its own.
 
 use std::{
-    collections::HashMap,
-    fmt, io,
-    net::{SocketAddr, TcpListener, TcpStream},
-    thread::JoinHandle,
-    time::{Duration, Instant},
+    collections::HashMap, fmt, io, net::SocketAddr, num::NonZeroU16, sync::mpsc, thread::JoinHandle, time::Duration,
 };
 
+use async_trait::async_trait;
 use parapet_contracts::{ErrorKind, Secret, ports::bus::BusError};
-use rumqttd::{
-    ConnectionSettings, LinkType, Router, RouterConfig, Server, ServerSettings,
-    protocol::{Protocol, v4::V4, v5::V5},
+use rmqtt::{
+    context::ServerContext,
+    hook::{Handler, HookResult, Parameter, ReturnType, Type},
+    net::{Builder, Listener},
+    retain::{DefaultRetainStorage, RetainStorage},
+    server::MqttServer,
+    types::{AuthResult, Retain, TopicFilter, TopicName},
 };
 use tokio::sync::oneshot;
 
-/// How long the listener may take to come up.
-const START: Duration = Duration::from_secs(5);
-/// How long a client may take to send its CONNECT packet, in milliseconds.
-const CONNECT_MS: u16 = 5_000;
+/// Messages that wait for one subscriber at most.
+const LAG: usize = 10_000;
+/// Messages of one client that wait for their acknowledgement, in each direction.
+const IN_FLIGHT: NonZeroU16 = NonZeroU16::MIN.saturating_add(255);
+/// How long a client may take to send its CONNECT packet.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long connections may take to end.
+const STOP: Duration = Duration::from_secs(2);
 
 /// How to run the broker.
 #[derive(Debug, Clone)]
 pub struct BrokerSettings {
-    /// Where MQTT 5 is spoken. Port 0: any free one. Default: 127.0.0.1:1883.
+    /// Where it listens. Port 0: any free one. Default: 127.0.0.1:1883.
     pub listen: SocketAddr,
-    /// Where MQTT 3.1.1 is spoken, if at all.
-    pub listen_v4: Option<SocketAddr>,
     /// Who may connect. Empty: everybody who reaches it.
     pub users: Vec<EmbeddedUser>,
     /// Allow an address that is not loopback without users: for a network that is closed by other means.
     pub anonymous_beyond_loopback: bool,
-    /// Clients at a time.
+    /// Sessions at a time.
     pub max_connections: usize,
-    /// The largest packet in bytes.
+    /// The largest packet in bytes; clients are told.
     pub max_packet_size: u32,
 }
 
@@ -52,7 +54,6 @@ impl Default for BrokerSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 1883)),
-            listen_v4: None,
             users: Vec::new(),
             anonymous_beyond_loopback: false,
             max_connections: 256,
@@ -73,12 +74,6 @@ pub struct EmbeddedUser {
 /// A running broker. Dropping it stops it.
 pub struct EmbeddedBroker {
     address: SocketAddr,
-    address_v4: Option<SocketAddr>,
-    listeners: Vec<Listener>,
-    router: Box<dyn Fn() -> bool + Send + Sync>,
-}
-
-struct Listener {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -95,86 +90,58 @@ impl EmbeddedBroker {
     /// # Errors
     /// `Fatal` when the address is taken or isn't this machine's, or when it is not loopback and there are no users.
     pub fn start(settings: &BrokerSettings) -> Result<Self, BusError> {
-        let addresses = [Some(settings.listen), settings.listen_v4];
-        for address in addresses.into_iter().flatten() {
-            guard(settings, address)?;
+        guard(settings)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("parapet-broker")
+            .enable_all()
+            .build()
+            .map_err(|e| fatal(format!("the embedded broker has no runtime: {e}")))?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (tell, told) = mpsc::sync_channel(1);
+        let settings = settings.clone();
+        let thread = std::thread::Builder::new()
+            .name("parapet-broker".to_owned())
+            .spawn(move || {
+                runtime.block_on(run(&settings, &tell, stopped));
+                // Ends every connection's task, and with it its socket.
+                runtime.shutdown_timeout(STOP);
+            })
+            .map_err(|e| fatal(format!("the embedded broker has no thread: {e}")))?;
+        match told.recv() {
+            Ok(Ok(address)) => {
+                tracing::info!(%address, "bus: the embedded broker listens");
+                Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(fatal("the embedded broker ended while it started".to_owned())),
         }
-        let address = free(settings.listen)?;
-        let address_v4 = settings.listen_v4.map(free).transpose()?;
-
-        let router = Router::new(
-            0,
-            RouterConfig {
-                max_connections: settings.max_connections,
-                max_outgoing_packet_count: 200,
-                max_segment_size: 2 << 20,
-                max_segment_count: 8,
-                ..RouterConfig::default()
-            },
-        );
-        let link = router.spawn();
-        let watched = link.clone();
-        let mut broker =
-            Self { address, address_v4, listeners: Vec::new(), router: Box::new(move || !watched.is_disconnected()) };
-        broker
-            .listeners
-            .push(listen(Server::new(server("mqtt5", address, settings), link.clone(), V5), "parapet-mqtt5")?);
-        if let Some(v4) = address_v4 {
-            broker.listeners.push(listen(Server::new(server("mqtt311", v4, settings), link, V4), "parapet-mqtt311")?);
-        }
-        for address in [Some(address), address_v4].into_iter().flatten() {
-            broker.await_listener(address)?;
-        }
-        tracing::info!(%address, "bus: the embedded broker listens");
-        Ok(broker)
     }
 
-    /// Where it listens for MQTT 5.
+    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens for MQTT 3.1.1.
-    pub fn address_v4(&self) -> Option<SocketAddr> {
-        self.address_v4
-    }
-
-    /// False when one of its threads has ended by itself: it must be started again.
+    /// False when it has ended by itself: it must be started again.
     pub fn is_running(&self) -> bool {
-        (self.router)() && self.listeners.iter().all(|l| l.thread.as_ref().is_some_and(|t| !t.is_finished()))
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Closes its listeners and every connection, and waits for that.
+    /// Closes its listener and every connection, and waits for that.
     pub fn stop(mut self) {
         self.halt();
     }
 
     fn halt(&mut self) {
-        for listener in &mut self.listeners {
-            if let Some(stop) = listener.stop.take() {
-                // An error says that the thread has ended already.
-                stop.send(()).unwrap_or_default();
-            }
-            if let Some(thread) = listener.thread.take()
-                && thread.join().is_err()
-            {
-                tracing::error!(address = %self.address, "bus: a thread of the embedded broker had panicked");
-            }
+        if let Some(stop) = self.stop.take() {
+            // An error says that the thread has ended already.
+            stop.send(()).unwrap_or_default();
         }
-    }
-
-    fn await_listener(&self, address: SocketAddr) -> Result<(), BusError> {
-        let deadline = Instant::now() + START;
-        let reachable = reachable(address);
-        loop {
-            match TcpStream::connect_timeout(&reachable, Duration::from_millis(200)) {
-                Ok(_) if self.is_running() => return Ok(()),
-                Err(e) if self.is_running() && Instant::now() < deadline => {
-                    tracing::debug!(%address, error = %e, "bus: the embedded broker is not up yet");
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-                Ok(_) | Err(_) => return Err(fatal(format!("the embedded broker did not come up at {address}"))),
-            }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(address = %self.address, "bus: the embedded broker had panicked");
         }
     }
 }
@@ -185,12 +152,74 @@ impl Drop for EmbeddedBroker {
     }
 }
 
+/// Runs the broker until it is told to stop. Tells the address once it is bound: connections wait in the kernel from then on.
+async fn run(
+    settings: &BrokerSettings,
+    tell: &mpsc::SyncSender<Result<SocketAddr, BusError>>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let (server, address) = match prepare(settings).await {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            // Nobody listens only when the one who starts it is gone.
+            tell.send(Err(error)).unwrap_or_default();
+            return;
+        }
+    };
+    if tell.send(Ok(address)).is_err() {
+        return;
+    }
+    tokio::select! {
+        ended = server.run() => tracing::error!(%address, ?ended, "bus: the embedded broker ended by itself"),
+        _ = stopped => {}
+    }
+}
+
+async fn prepare(settings: &BrokerSettings) -> Result<(MqttServer, SocketAddr), BusError> {
+    // A busy machine is the normal case at a site: no client is turned away for the load.
+    let context = ServerContext::new()
+        .busy_check_enable(false)
+        .mqtt_max_sessions(isize::try_from(settings.max_connections).unwrap_or(isize::MAX))
+        .build()
+        .await;
+    *context.extends.retain_mut().await = Box::new(Retained(DefaultRetainStorage::new()));
+    if !settings.users.is_empty() {
+        let users = settings.users.iter().map(|u| (u.name.clone(), u.password.clone())).collect();
+        let hooks = context.extends.hook_mgr().register();
+        hooks.add(Type::ClientAuthenticate, Box::new(Users(users))).await;
+        hooks.start().await;
+    }
+    let (listener, address) = bind(settings).map_err(|e| fatal(why_not_bound(settings.listen, &e)))?;
+    Ok((MqttServer::new(context).listener_by_id(listener, 1).build(), address))
+}
+
+fn bind(settings: &BrokerSettings) -> rmqtt::Result<(Listener, SocketAddr)> {
+    let listener = Builder::new()
+        .name("embedded")
+        .laddr(settings.listen)
+        // So that it can start again at once; it does not allow two listeners on one port.
+        .reuseaddr(Some(true))
+        .nodelay(true)
+        .allow_anonymous(settings.users.is_empty())
+        .max_packet_size(settings.max_packet_size)
+        .max_inflight(IN_FLIGHT)
+        .max_mqueue_len(LAG)
+        .handshake_timeout(HANDSHAKE)
+        // Zero: what is retained stays until it is replaced.
+        .message_expiry_interval(Duration::ZERO)
+        .bind()?
+        .tcp()?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
 fn fatal(text: String) -> BusError {
     BusError { kind: ErrorKind::Fatal, code: "refused", text }
 }
 
 /// Nobody from elsewhere gets in without a user.
-fn guard(settings: &BrokerSettings, address: SocketAddr) -> Result<(), BusError> {
+fn guard(settings: &BrokerSettings) -> Result<(), BusError> {
+    let address = settings.listen;
     if address.ip().is_loopback() || !settings.users.is_empty() || settings.anonymous_beyond_loopback {
         return Ok(());
     }
@@ -199,76 +228,94 @@ fn guard(settings: &BrokerSettings, address: SocketAddr) -> Result<(), BusError>
     )))
 }
 
-/// Finds out whether an address can be bound before rumqttd tries, which would only log it; and chooses the port for port 0.
-/// Another process may still take the port in between: then the broker does not come up, and that is told.
-fn free(address: SocketAddr) -> Result<SocketAddr, BusError> {
-    let bound = TcpListener::bind(address).and_then(|listener| listener.local_addr());
-    bound.map_err(|e| {
-        fatal(match e.kind() {
-            io::ErrorKind::AddrInUse => format!(
-                "the embedded broker can't listen at {address}: the port is in use. Stop what listens there (`ss -ltnp 'sport = :{}'` shows it), choose another port, or use that broker by its address",
-                address.port()
-            ),
-            io::ErrorKind::PermissionDenied => {
-                format!("the embedded broker may not listen at {address}: ports below 1024 need privileges; choose another")
-            }
-            io::ErrorKind::AddrNotAvailable => {
-                format!("the embedded broker can't listen at {address}: this machine doesn't have that address")
-            }
-            _ => format!("the embedded broker can't listen at {address}: {e}"),
-        })
-    })
+fn why_not_bound(address: SocketAddr, error: &rmqtt::Error) -> String {
+    let what = match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::AddrInUse) => format!(
+            "the port is in use. Stop what listens there (`ss -ltnp 'sport = :{}'` shows it), choose another port, or use that broker by its address",
+            address.port()
+        ),
+        Some(io::ErrorKind::PermissionDenied) => "ports below 1024 need privileges; choose another port".to_owned(),
+        Some(io::ErrorKind::AddrNotAvailable) => "this machine doesn't have that address".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("the embedded broker can't listen at {address}: {what}")
 }
 
-/// The address to reach a listener at that may be bound to all addresses.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        let loopback: std::net::IpAddr =
-            if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
-        address.set_ip(loopback);
-    }
-    address
-}
+/// Lets in who has the right password.
+struct Users(HashMap<String, Secret>);
 
-fn server(name: &str, listen: SocketAddr, settings: &BrokerSettings) -> ServerSettings {
-    let users: HashMap<String, String> =
-        settings.users.iter().map(|u| (u.name.clone(), u.password.expose().to_owned())).collect();
-    ServerSettings {
-        name: name.to_owned(),
-        listen,
-        tls: None,
-        next_connection_delay_ms: 1,
-        connections: ConnectionSettings {
-            connection_timeout_ms: CONNECT_MS,
-            max_payload_size: settings.max_packet_size as usize,
-            max_inflight_count: 500,
-            auth: (!users.is_empty()).then_some(users),
-            external_auth: None,
-            dynamic_filters: true,
-        },
+impl Users {
+    fn allows(&self, name: Option<&str>, password: Option<&[u8]>) -> bool {
+        let expected = name.and_then(|name| self.0.get(name));
+        match (expected, password) {
+            (Some(expected), Some(given)) => equal(expected.expose().as_bytes(), given),
+            _ => false,
+        }
     }
 }
 
-fn listen<P: Protocol + Clone + Send + 'static>(mut server: Server<P>, name: &str) -> Result<Listener, BusError> {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| fatal(format!("the embedded broker has no runtime: {e}")))?;
-    let thread = std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    ended = server.start(LinkType::Remote) => if let Err(error) = ended {
-                        tracing::error!(%error, "bus: the embedded broker ended");
-                    },
-                    _ = stopped => {}
-                }
-            });
-            // Ends every connection's task, and closes its socket.
-            runtime.shutdown_timeout(Duration::from_secs(2));
-        })
-        .map_err(|e| fatal(format!("the embedded broker has no thread: {e}")))?;
-    Ok(Listener { stop: Some(stop), thread: Some(thread) })
+/// Compares without telling by the time taken where two texts of one length differ.
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && std::hint::black_box(a.iter().zip(b).fold(0, |different, (x, y)| different | (x ^ y))) == 0
+}
+
+#[async_trait]
+impl Handler for Users {
+    async fn hook(&self, parameter: &Parameter, so_far: Option<HookResult>) -> ReturnType {
+        let Parameter::ClientAuthenticate(client) = parameter else { return (true, so_far) };
+        let name = client.username().map(|name| -> &str { name });
+        let answer = if self.allows(name, client.password().map(|p| -> &[u8] { p })) {
+            AuthResult::Allow(false, None)
+        } else {
+            AuthResult::BadUsernameOrPassword
+        };
+        (false, Some(HookResult::AuthResult(answer)))
+    }
+}
+
+/// Retained messages in memory: rmqtt has the tree, but leaves using it to a plugin.
+struct Retained(DefaultRetainStorage);
+
+#[async_trait]
+impl RetainStorage for Retained {
+    fn enable(&self) -> bool {
+        true
+    }
+
+    async fn set(&self, topic: &TopicName, retain: Retain, expiry: Option<Duration>) -> rmqtt::Result<()> {
+        self.0.set_with_timeout(topic, retain, expiry.filter(|expiry| !expiry.is_zero())).await
+    }
+
+    async fn get(&self, filter: &TopicFilter) -> rmqtt::Result<Vec<(TopicName, Retain)>> {
+        self.0.get_message(filter).await
+    }
+
+    async fn count(&self) -> isize {
+        self.0.count().await
+    }
+
+    async fn max(&self) -> isize {
+        self.0.max().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_password_opens() {
+        let users = Users([("site".to_owned(), Secret::new("s3cret"))].into());
+        assert!(users.allows(Some("site"), Some(b"s3cret")));
+        for (name, password) in [
+            (Some("site"), Some(&b"s3cre"[..])),
+            (Some("site"), Some(b"s3crex")),
+            (Some("site"), Some(b"")),
+            (Some("site"), None),
+            (Some("other"), Some(b"s3cret")),
+            (None, Some(b"s3cret")),
+        ] {
+            assert!(!users.allows(name, password), "{name:?} {password:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The broker in the process: it starts or says why not, keeps retained messages, lets nobody in, and loses nothing.
 #![cfg(feature = "embedded-broker")]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod common;
 
@@ -33,7 +33,7 @@ async fn five_thousand_acknowledged_messages_arrive() {
         seen
     });
     let began = std::time::Instant::now();
-    assert_eq!(soon("published", publish_numbered(&bus, "parapet/a/alerts", 0..5_000)).await, []);
+    assert_eq!(soon("published", publish_numbered(&bus, "parapet/a/alerts", 0..5_000)).await, Vec::<u32>::new());
     println!("{:.0} QoS 1 messages/s against the embedded broker", 5_000.0 / began.elapsed().as_secs_f64());
     assert!(soon("read", reading).await.unwrap().iter().all(|times| *times == 1));
     assert!(broker.is_running());
@@ -113,7 +113,7 @@ async fn only_users_with_the_right_password_get_in() {
     };
     for wrong in [None, Some("canary")] {
         let bus = MqttBus::connect(with(wrong));
-        let text = told(&bus, "credentials").await;
+        let text = told(&bus, "password").await;
         assert!(!text.contains("canary"), "{text}");
     }
     let bus = connected(with(Some("s3cret"))).await;
@@ -121,12 +121,11 @@ async fn only_users_with_the_right_password_get_in() {
 }
 
 #[tokio::test]
-async fn older_clients_have_a_port_of_their_own() {
-    let broker =
-        EmbeddedBroker::start(&BrokerSettings { listen_v4: Some(([127, 0, 0, 1], 0).into()), ..anywhere() }).unwrap();
+async fn older_clients_share_the_port() {
+    let broker = start();
     let bus = connected(settings(broker.address().port(), "site")).await;
     soon("acknowledged", bus.publish_acknowledged(retained("parapet/a/status", "online"))).await.unwrap();
-    let port = broker.address_v4().unwrap().port().to_string();
+    let port = broker.address().port().to_string();
     let read = tokio::task::spawn_blocking(move || {
         std::process::Command::new("mosquitto_sub")
             .args(["-V", "311", "-h", "127.0.0.1", "-p", &port, "-t", "parapet/#", "-C", "1", "-W", "20"])
@@ -137,4 +136,31 @@ async fn older_clients_have_a_port_of_their_own() {
     });
     let output = soon("read", read).await.unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "online", "{output:?}");
+}
+
+#[tokio::test]
+async fn three_hundred_retained_topics_meet_each_new_subscriber() {
+    let broker = start();
+    let bus = connected(settings(broker.address().port(), "site")).await;
+    for n in 0..300 {
+        let topic = format!("parapet/a/cameras/c{n}/status");
+        soon("acknowledged", bus.publish_acknowledged(retained(&topic, "online"))).await.unwrap();
+    }
+    for _ in 0..2 {
+        let mut all = subscribed(&bus, "parapet/a/cameras/+/status").await;
+        let mut topics = std::collections::BTreeSet::new();
+        while topics.len() < 300 {
+            topics.insert(next(&mut all).await.topic);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_rejected_alone() {
+    let broker = EmbeddedBroker::start(&BrokerSettings { max_packet_size: 20_000, ..anywhere() }).unwrap();
+    let bus = connected(settings(broker.address().port(), "site")).await;
+    let error = soon("an answer", bus.publish_acknowledged(message("a", vec![b'x'; 30_000]))).await.unwrap_err();
+    assert_eq!((error.kind, error.code), (ErrorKind::Reject, "too_large"));
+    soon("acknowledged", bus.publish_acknowledged(message("a", "x"))).await.unwrap();
+    assert_eq!(bus.connections(), 1);
 }

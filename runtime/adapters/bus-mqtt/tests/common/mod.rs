@@ -72,8 +72,8 @@ pub async fn publish_numbered(bus: &MqttBus, topic: &str, numbers: std::ops::Ran
         }
     };
     let mut rejected = vec![];
-    let mut callers = vec![];
     let next = std::sync::atomic::AtomicU32::new(numbers.start);
+    let mut callers = vec![];
     for _ in 0..64 {
         callers.push(async {
             let mut mine = vec![];
