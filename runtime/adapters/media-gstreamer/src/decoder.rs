@@ -1,0 +1,254 @@
+//! Choosing a decoder, putting it into the pipeline, and measuring what it costs.
+//!
+//! Hardware decoders come first, then by rank. Software decoders get one thread: a site has many cameras and few cores.
+//! Frames before the first keyframe are dropped before they are decoded, for they would show grey.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    thread::{self, ThreadId},
+    time::{Duration, Instant},
+};
+
+use gstreamer::{self as gst, prelude::*};
+use parapet_contracts::{ports::media::MediaError, stats::DropReason};
+use parking_lot::Mutex;
+
+use crate::{
+    errors,
+    flow::{Decoding, Flow, Timing},
+    overload::{Overload, Verdict},
+};
+
+/// So many frames without a keyframe, and the stream has none (it refreshes gradually): then it is decoded as it is.
+const KEYFRAME_PATIENCE: u64 = 600;
+/// Frames that are inside a decoder with threads of its own, at most.
+const INSIDE_AT_MOST: usize = 64;
+
+/// Decode time of one stream.
+///
+/// A decoder that works on the thread that feeds it is measured from a frame's entry to the next frame's exit, without the
+/// time that is spent further down. One with threads of its own (most hardware) is measured by timestamp, from a frame's
+/// entry to its own exit, which includes waiting inside of it.
+#[derive(Debug, Default)]
+pub(crate) struct DecodeTimer(Mutex<Inside>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    working: Option<(ThreadId, Instant)>,
+    entered: VecDeque<(Option<gst::ClockTime>, Instant)>,
+}
+
+impl DecodeTimer {
+    fn enter(&self, pts: Option<gst::ClockTime>) {
+        let mut inside = self.0.lock();
+        let now = Instant::now();
+        inside.working = Some((thread::current().id(), now));
+        if inside.entered.len() == INSIDE_AT_MOST {
+            inside.entered.pop_front();
+        }
+        inside.entered.push_back((pts, now));
+    }
+
+    fn leave(&self, pts: Option<gst::ClockTime>) -> Option<Duration> {
+        let mut inside = self.0.lock();
+        let now = Instant::now();
+        let own =
+            inside.entered.iter().position(|(entered, _)| *entered == pts).and_then(|at| inside.entered.remove(at));
+        match inside.working {
+            Some((thread, since)) if thread == thread::current().id() => Some(now - since),
+            _ => own.map(|(_, since)| now - since),
+        }
+    }
+
+    /// What is further down has done its work; the decoder goes on, if it is on this thread.
+    pub(crate) fn resume(&self) {
+        let mut inside = self.0.lock();
+        if let Some((thread, since)) = &mut inside.working
+            && *thread == thread::current().id()
+        {
+            *since = Instant::now();
+        }
+    }
+}
+
+/// Decodes what comes out of `src` and hands it to `tail`; raw video goes there at once.
+pub(crate) fn attach(
+    pipeline: &gst::Pipeline,
+    src: &gst::Pad,
+    caps: &gst::Caps,
+    tail: &gst::Element,
+    flow: &Arc<Flow>,
+) -> Result<(), MediaError> {
+    let sink = tail.static_pad("sink").ok_or_else(|| internal("the end of the pipeline takes nothing"))?;
+    if caps.structure(0).is_some_and(|s| s.name() == "video/x-raw") {
+        src.link(&sink).map_err(|_| internal("raw video could not be linked"))?;
+        return Ok(());
+    }
+    let codec = codec_name(caps);
+    let hardware = flow.allow_hardware.load(std::sync::atomic::Ordering::Relaxed);
+    for factory in candidates(caps, hardware) {
+        let Some(decoder) = ready(&factory) else {
+            tracing::debug!(decoder = %factory.name(), "this decoder does not start; trying the next one");
+            continue;
+        };
+        if pipeline.add(&decoder).is_err() {
+            continue;
+        }
+        let linked = decoder.static_pad("src").zip(decoder.static_pad("sink")).is_some_and(|(decoded, encoded)| {
+            watch(&encoded, &decoded, flow);
+            decoded.link(&sink).is_ok() && src.link(&encoded).is_ok() && decoder.sync_state_with_parent().is_ok()
+        });
+        if linked {
+            flow.set_decoding(Decoding {
+                codec,
+                decoder: factory.name().to_string(),
+                hardware: is_hardware(&factory),
+                memory: "SystemMemory".into(),
+            });
+            return Ok(());
+        }
+        discard(pipeline, &decoder);
+    }
+    Err(errors::missing_decoder(&codec, caps.structure(0).map_or("", |s| s.name().as_str())))
+}
+
+/// Decoders that take these caps, best first.
+fn candidates(caps: &gst::Caps, hardware: bool) -> Vec<gst::ElementFactory> {
+    let kind =
+        gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO | gst::ElementFactoryType::MEDIA_IMAGE;
+    let mut found: Vec<_> = gst::ElementFactory::factories_with_type(kind, gst::Rank::MARGINAL)
+        .iter()
+        .filter(|factory| factory.can_sink_any_caps(caps) && (hardware || !is_hardware(factory)))
+        .cloned()
+        .collect();
+    found.sort_by_key(|factory| (!is_hardware(factory), std::cmp::Reverse(factory.rank())));
+    found
+}
+
+fn is_hardware(factory: &gst::ElementFactory) -> bool {
+    factory.has_type(gst::ElementFactoryType::HARDWARE)
+        || factory.metadata("klass").is_some_and(|klass| klass.contains("Hardware"))
+}
+
+/// Makes a decoder and opens its device, if it has one.
+fn ready(factory: &gst::ElementFactory) -> Option<gst::Element> {
+    let decoder = factory.create().build().ok()?;
+    for (property, value) in [("max-threads", "1"), ("max-errors", "-1"), ("qos", "false"), ("output-corrupt", "true")]
+    {
+        if decoder.find_property(property).is_some() {
+            decoder.set_property_from_str(property, value);
+        }
+    }
+    if decoder.set_state(gst::State::Ready).is_ok() {
+        return Some(decoder);
+    }
+    discard_state(&decoder);
+    None
+}
+
+fn discard(pipeline: &gst::Pipeline, decoder: &gst::Element) {
+    discard_state(decoder);
+    if pipeline.remove(decoder).is_err() {
+        tracing::debug!("a decoder that is not used could not be removed");
+    }
+}
+
+fn discard_state(decoder: &gst::Element) {
+    if decoder.set_state(gst::State::Null).is_err() {
+        tracing::debug!("a decoder that is not used could not be stopped");
+    }
+}
+
+/// Counts bytes and time around a decoder, and drops what can't be decoded well.
+fn watch(encoded: &gst::Pad, decoded: &gst::Pad, flow: &Arc<Flow>) {
+    let before = Arc::clone(flow);
+    let awaiting = Mutex::new(Awaiting::default());
+    encoded.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+        before.counters.bytes(buffer.size());
+        if !awaiting.lock().admit(pad, buffer, &before) {
+            return gst::PadProbeReturn::Handled;
+        }
+        before.timer.enter(buffer.pts());
+        gst::PadProbeReturn::Ok
+    });
+    let after = Arc::clone(flow);
+    decoded.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let pts = info.buffer().and_then(|buffer| buffer.pts());
+        if let Some(time) = after.timer.leave(pts) {
+            after.counters.decoding_took(time);
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// What is dropped in front of the decoder.
+#[derive(Default)]
+struct Awaiting {
+    keyframe_seen: bool,
+    waited: u64,
+    overload: Overload,
+}
+
+impl Awaiting {
+    fn admit(&mut self, pad: &gst::Pad, buffer: &gst::BufferRef, flow: &Flow) -> bool {
+        let keyframe = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        if !self.keyframe_seen {
+            if !keyframe && self.waited < KEYFRAME_PATIENCE {
+                self.waited += 1;
+                flow.counters.dropped(DropReason::AwaitingKeyframe, 1);
+                return false;
+            }
+            if !keyframe {
+                flow.warn(format!(
+                    "{}: no keyframe in {} frames; decoding without one",
+                    flow.context.shown, self.waited
+                ));
+            }
+            self.keyframe_seen = true;
+        }
+        if flow.timing() != (Timing::Clocked { live: true }) {
+            return true;
+        }
+        match self.overload.judge(behind(pad, buffer), keyframe) {
+            Verdict::Decode => return true,
+            Verdict::Skip => flow.warn(format!(
+                "{}: its frames come faster than they are decoded; skipping to the next keyframe",
+                flow.context.shown
+            )),
+            Verdict::SkipOn => {}
+        }
+        flow.counters.dropped(DropReason::QueueFull, 1);
+        false
+    }
+}
+
+/// How long ago this buffer's time was.
+fn behind(pad: &gst::Pad, buffer: &gst::BufferRef) -> gst::ClockTime {
+    let due = buffer.dts_or_pts().and_then(|at| {
+        let event = pad.sticky_event::<gst::event::Segment>(0)?;
+        event.segment().downcast_ref::<gst::ClockTime>()?.to_running_time(at)
+    });
+    let now = pad.parent_element().and_then(|element| element.current_running_time());
+    due.zip(now).map_or(gst::ClockTime::ZERO, |(due, now)| now.saturating_sub(due))
+}
+
+/// What people call the codec of these caps.
+fn codec_name(caps: &gst::Caps) -> String {
+    let Some(structure) = caps.structure(0) else { return "unknown".into() };
+    match structure.name().as_str() {
+        "video/x-h264" => "H.264".into(),
+        "video/x-h265" => "H.265".into(),
+        "image/jpeg" => "JPEG".into(),
+        "video/x-vp8" => "VP8".into(),
+        "video/x-vp9" => "VP9".into(),
+        "video/x-av1" => "AV1".into(),
+        "video/mpeg" => structure.get::<i32>("mpegversion").map_or("MPEG".into(), |version| format!("MPEG-{version}")),
+        other => other.rsplit('/').next().unwrap_or(other).trim_start_matches("x-").to_uppercase(),
+    }
+}
+
+fn internal(text: &str) -> MediaError {
+    errors::retry("internal", text)
+}
