@@ -58,7 +58,7 @@ fn edges(image: &RgbImage, bbox: &BBox) -> [i64; 4] {
 
 fn outline(image: &mut RgbImage, bbox: &BBox, scale: i64, colour: [u8; 3]) {
     let [x1, y1, x2, y2] = edges(image, bbox);
-    let line = scale.max(2);
+    let line = (scale * 3 / 2).max(2);
     for (left, top, right, bottom) in
         [(x1, y1, x2, y1 + line), (x1, y2 - line, x2, y2), (x1, y1, x1 + line, y2), (x2 - line, y1, x2, y2)]
     {

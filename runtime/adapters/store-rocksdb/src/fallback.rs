@@ -2,6 +2,7 @@
 //!
 //! What it promises: what `append` accepted is in the store after a `take_in` that succeeds, once, since a record replaces the
 //! one with its id; a process that dies between the two loses nothing. A line that a power cut tore is skipped and counted.
+//! Room for the first 256 KiB is set apart on the disk while it is there: a disk that is full is the very thing to be told.
 
 use std::{
     collections::HashMap,
@@ -22,6 +23,8 @@ use uuid::Uuid;
 const VERSION: u32 = 1;
 /// The file grows no larger: a store that is away for days must not fill the disk.
 const MAX_BYTES: u64 = 16 << 20;
+/// Room on the disk that belongs to the file before it is used: some 800 records.
+const RESERVED: u64 = 256 << 10;
 /// Records in a batch when they are taken in.
 const CHUNK: usize = 500;
 
@@ -82,6 +85,8 @@ impl FallbackJournal {
             if let Some(parent) = parent {
                 File::open(parent)?.sync_all()?;
             }
+            // Room first: the line's end may need a block already.
+            reserve(&file, &path);
             end_torn_line(&mut file)?;
             Ok(file)
         };
@@ -144,6 +149,7 @@ impl FallbackJournal {
             store.commit(&Batch { writes, durability: Durability::Synced })?;
         }
         inner.file.set_len(0).and_then(|()| inner.file.sync_all()).map_err(|e| self.failed(e))?;
+        reserve(&inner.file, &self.path);
         if unreadable > 0 {
             inner.unreadable += unreadable;
             tracing::warn!(lines = unreadable, file = %self.path.display(), "the journal file had lines that can't be read");
@@ -174,6 +180,13 @@ fn parse(bytes: &[u8]) -> (Vec<ErrorRecord>, u64) {
         }
     }
     (records, unreadable)
+}
+
+/// Sets room apart without making the file longer. A file system that can't, or that has none left, is no reason to stop.
+fn reserve(file: &File, path: &Path) {
+    if let Err(e) = rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, RESERVED) {
+        tracing::debug!(file = %path.display(), error = %e, "no room is set apart for the journal file");
+    }
 }
 
 fn end_torn_line(file: &mut File) -> io::Result<()> {

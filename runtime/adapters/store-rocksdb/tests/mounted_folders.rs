@@ -5,6 +5,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -14,14 +15,18 @@ use parapet_contracts::{
     ErrorKind, Severity,
     ports::store::{Batch, Durability, StoreError, StorePort, Write},
 };
-use parapet_store_rocksdb::{RocksStore, StoreOptions};
-use parapet_testkit::conformance::samples::{alert, append, id};
+use parapet_store_rocksdb::{FallbackJournal, RocksStore, StoreOptions};
+use parapet_testkit::{
+    MemoryStore,
+    conformance::samples::{alert, append, error, id},
+};
 
 const INSIDE: &str = "--inside";
 
 fn main() {
     if std::env::args().any(|argument| argument == INSIDE) {
         a_full_disk_is_told_and_writing_resumes_when_there_is_space();
+        a_full_disk_still_takes_the_journal();
         a_read_only_folder_is_told();
         return;
     }
@@ -77,6 +82,9 @@ fn a_full_disk_is_told_and_writing_resumes_when_there_is_space() {
         assert_eq!(store.usage().unwrap().alerts, written);
     };
     all_there(&store, written);
+    // A new start on the full disk is told in the same words.
+    let start = RocksStore::open(folder.path().join("another"), StoreOptions::default()).err().unwrap();
+    assert_eq!(start.code, "full", "{start}");
 
     fs::remove_file(&ballast).unwrap();
     let freed = Instant::now();
@@ -97,6 +105,41 @@ fn a_full_disk_is_told_and_writing_resumes_when_there_is_space() {
     println!(
         "test a_full_disk_is_told_and_writing_resumes_when_there_is_space ... ok ({written} alerts, resumed after {after:?})"
     );
+}
+
+/// Fills what is left of a disk; returns how much that was.
+fn fill(file: &Path) -> usize {
+    let mut file = fs::File::create(file).unwrap();
+    let mut written = 0;
+    while let Ok(more @ 1..) = file.write(&[7; 4096]) {
+        written += more;
+        assert!(written < 100 << 20, "the disk is larger than it should be");
+    }
+    written
+}
+
+fn a_full_disk_still_takes_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    mount(&["-t", "tmpfs", "-o", "size=4m", "tmpfs"], folder.path());
+    let journal = FallbackJournal::open(folder.path().join("journal-fallback.jsonl")).unwrap();
+    let mut records = 0;
+    for round in 0..2 {
+        assert!(fill(&folder.path().join("ballast")) > 1 << 20);
+        let mut kept = 0;
+        while journal.append(&error(records + kept, "store", 1)).is_ok() {
+            kept += 1;
+            assert!(kept < 10_000, "the disk was not full");
+        }
+        assert!(kept >= 500, "round {round}: only {kept} records found room");
+        records += kept;
+        fs::remove_file(folder.path().join("ballast")).unwrap();
+        // The record that found no room left no half line: the next one is whole.
+        journal.append(&error(records, "store", 1)).unwrap();
+        let store = MemoryStore::new();
+        assert_eq!(journal.take_in(&store).unwrap() as u64, kept + 1);
+        assert_eq!((journal.unreadable_lines(), store.usage().unwrap().errors), (0, kept + 1));
+    }
+    println!("test a_full_disk_still_takes_the_journal ... ok ({records} records)");
 }
 
 fn a_read_only_folder_is_told() {

@@ -30,7 +30,7 @@ fn log_file(folder: &Path) -> std::path::PathBuf {
         .filter(|path| path.extension().is_some_and(|e| e == "log") && path.metadata().unwrap().len() > 0)
         .collect();
     logs.sort();
-    logs.pop().expect("no log")
+    logs.pop().unwrap()
 }
 
 #[test]
@@ -57,7 +57,10 @@ fn everything_is_there_again() {
     for _ in 0..3 {
         let store = open(folder.path());
         assert_eq!(store.alert(raised.id).unwrap(), Some(raised.clone()));
-        assert_eq!(store.alerts(&AlertQuery { limit: 9, ..Default::default() }).unwrap().items, [raised.clone()]);
+        assert_eq!(
+            store.alerts(&AlertQuery { limit: 9, ..Default::default() }).unwrap().items,
+            std::slice::from_ref(&raised)
+        );
         assert_eq!(store.events(None, time(0)..time(99), 9).unwrap(), [seen.as_ref().clone()]);
         assert_eq!(store.errors(&ErrorQuery { limit: 9, ..Default::default() }).unwrap().items, [error(1, "bus", 1)]);
         assert_eq!(store.outbox("bus", 9).unwrap().iter().map(|e| e.sequence).collect::<Vec<_>>(), [2]);
@@ -81,23 +84,40 @@ fn an_emptied_outbox_goes_on_counting() {
 }
 
 #[test]
-fn a_torn_log_loses_the_torn_batch_alone() {
+fn a_torn_log_loses_the_torn_batches_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
+    let written = folder.path().join("written");
+    let store = open(&written);
     for n in 1..=20 {
         commit(&store, vec![Write::Alert(alert(n, "gate", "r", Severity::Info, n)), append("bus", n)]);
     }
     drop(store);
-    let log = log_file(folder.path());
-    let file = fs::OpenOptions::new().write(true).open(&log).unwrap();
-    file.set_len(log.metadata().unwrap().len() - 7).unwrap();
+    let log = log_file(&written);
+    let length = log.metadata().unwrap().len();
+    let mut fewest = 20;
+    for cut in (0..length / 2).step_by(1499).chain([1, 7, 8]) {
+        let torn = folder.path().join(format!("torn-{cut}"));
+        fs::create_dir(&torn).unwrap();
+        for entry in fs::read_dir(&written).unwrap() {
+            let file = entry.unwrap().path();
+            fs::copy(&file, torn.join(file.file_name().unwrap())).unwrap();
+        }
+        let torn_log = fs::OpenOptions::new().write(true).open(torn.join(log.file_name().unwrap())).unwrap();
+        torn_log.set_len(length - cut).unwrap();
 
-    let store = open(folder.path());
-    assert_eq!(store.usage().unwrap().alerts, 19);
-    assert_eq!(store.outbox("bus", 99).unwrap().len(), 19);
-    assert_eq!(store.alerts(&AlertQuery { limit: 99, ..Default::default() }).unwrap().items.len(), 19);
-    commit(&store, vec![append("bus", 20)]);
-    assert_eq!(store.outbox("bus", 99).unwrap().last().unwrap().sequence, 20);
+        let store = open(&torn);
+        let left = store.usage().unwrap().alerts;
+        assert!(if cut == 0 { left == 20 } else { left < 20 }, "{left} alerts without the last {cut} bytes");
+        fewest = fewest.min(left);
+        let alerts = store.alerts(&AlertQuery { limit: 99, ..Default::default() }).unwrap().items;
+        assert_eq!(alerts.iter().map(|a| a.frame).collect::<Vec<_>>(), (1..=left).rev().collect::<Vec<_>>());
+        let sequences =
+            |store: &RocksStore| store.outbox("bus", 99).unwrap().iter().map(|e| e.sequence).collect::<Vec<_>>();
+        assert_eq!(sequences(&store), (1..=left).collect::<Vec<_>>());
+        commit(&store, vec![append("bus", 20)]);
+        assert_eq!(sequences(&store), (1..=left + 1).collect::<Vec<_>>());
+    }
+    assert!((5..15).contains(&fewest), "half the log held {fewest} of 20 batches");
 }
 
 #[test]
