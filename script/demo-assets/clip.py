@@ -108,9 +108,9 @@ def story(rng):
         # Ann crosses the yard from the left, waits in the dock, and goes out by the gap in the fence.
         Walk(ann, (5.3, -9.0, 10.2), (13.0, 2.0, 10.4), (18.6, 2.0, 10.4), (22.0, 1.2, 15.0), (25.3, 5.2, 16.9), (30.5, 12.5, 17.1), face=0.9),
         Drive(Model(rng, "van", (235, 235, 238)), 13.5, -8.0),
-        # Cleo and Dan walk along the pavement together: near, but never in the dock.
+        # Cleo and Dan walk along the pavement, one behind the other: near, but never in the dock.
         Walk(cleo, (15.6, 14.5, 16.7), (34.3, -12.5, 16.6)),
-        Walk(dan, (15.9, 14.5, 17.5), (34.6, -12.5, 17.4)),
+        Walk(dan, (17.2, 14.5, 17.3), (35.9, -12.5, 17.2)),
         Drive(Model(rng, "hatch", (40, 40, 175)), 21.5, 10.0),
         # Ben brings a box from behind the hall to the dock, and goes away to the front.
         Walk(ben, (19.6, 9.6, 16.4), (22.0, 6.5, 15.8), (26.2, 3.8, 11.0), (30.2, 3.8, 11.0), (38.2, -4.5, 4.2), face=-2.2),

@@ -30,8 +30,8 @@ def light(rng):
     return Light(azimuth, 1.2, 0.8, rng.uniform(0.1, 0.25), 2.5, (level * 1.15, level, level * rng.uniform(0.85, 1.1)), (190, 150, 140), True)
 
 
-def place(rng, size):
-    """A random layout with its road: (scene, (y0, y1) of the road or None)."""
+def place(rng, size, busy=False):
+    """A random layout with its road: (scene, (y0, y1) of the road or None). A busy place is full of things to be left alone."""
     kinds = ("asphalt", "concrete", "pavers", "gravel", "grass")
     g = Ground(rng, kinds[rng.choice(5, p=[0.28, 0.28, 0.18, 0.14, 0.12])], 9.0)
     height = float(rng.uniform(3.0, 7.5))
@@ -79,7 +79,7 @@ def place(rng, size):
         wires = rng.random() < 0.7
         props += fence((-24, y), (rng.uniform(-4, 24), y), float(rng.uniform(1.0, 2.2)), not wires, tint((130, 132, 134) if wires else (95, 130, 160), rng.uniform(0.7, 1.2)))
     clear = lambda y, m: not road or y < road[0] - m or y > road[1] + m
-    for _ in range(int(rng.integers(3, 15))):
+    for _ in range(int(rng.integers(10, 28) if busy else rng.integers(3, 15))):
         kind = KINDS[rng.integers(len(KINDS))]
         margin = {"container": 3.6, "tree": 1.0}.get(kind, 0.8)
         px, py = float(rng.uniform(-16, 16)), float(rng.uniform(6, back - 0.5))
@@ -90,9 +90,9 @@ def place(rng, size):
     return Scene(rng, layout, size), road
 
 
-def crowd(rng, scene, road):
-    """Random people and vehicles where the camera can see them; none at all in one picture of twelve."""
-    if rng.random() < 0.08:
+def crowd(rng, scene, road, busy=False):
+    """Random people and vehicles where the camera can see them; none at all in one picture of twelve, of a busy place one of five."""
+    if rng.random() < (0.2 if busy else 0.08):
         return []
     cam = scene.camera
     actors, taken = [], []
@@ -129,7 +129,7 @@ def crowd(rng, scene, road):
                 taken.append((x + 2 * math.cos(yaw), y + 2 * math.sin(yaw), 2.0))
                 taken.append((x - 2 * math.cos(yaw), y - 2 * math.sin(yaw), 2.0))
     for _ in range(rng.choice(6, p=[0.14, 0.24, 0.25, 0.18, 0.12, 0.07])):
-        x, y = spot(4.5, 34)
+        x, y = spot(8, 30) if busy else spot(4.5, 34)
         if taken and rng.random() < 0.15:  # someone close to another
             a, b, _ = taken[rng.integers(len(taken))]
             x, y = a + rng.normal(0, 1.2), b + rng.normal(0, 1.2)
@@ -140,11 +140,11 @@ def crowd(rng, scene, road):
     return actors
 
 
-def examples(seed, scenes, each, size):
+def examples(seed, scenes, each, size, busy=False):
     """Pictures with their boxes [(kind, x1, y1, x2, y2), …]: `each` pictures of each of `scenes` places."""
     for index in range(scenes):
         rng = np.random.default_rng((seed, index))
-        scene, road = place(rng, size)
+        scene, road = place(rng, size, busy)
         for _ in range(each):
-            image, boxes = scene.frame(rng, crowd(rng, scene, road))
+            image, boxes = scene.frame(rng, crowd(rng, scene, road, busy))
             yield image, [b[1:] for b in boxes]

@@ -1,6 +1,7 @@
 """Renders what the demo's detector learns from and is measured on, and the demo's clip.
 
     render.py set train    OUT.npz     pictures of 384x216 with boxes, for training
+    render.py set busy     OUT.npz     more of them, full of things that are neither person nor vehicle
     render.py set heldback OUT.npz     pictures of 640x360 of other places, people and vehicles
     render.py clip         OUT.mp4     the clip, with its truth in OUT.truth.json
 """
@@ -16,7 +17,9 @@ import clip
 import places
 
 # The seeds are apart, so nothing that is trained on is measured on; the clip has a place and people of its own.
-SETS = {"train": dict(seed=1, scenes=800, each=8, size=(384, 216)), "heldback": dict(seed=900_001, scenes=100, each=5, size=(640, 360))}
+SETS = {"train": dict(seed=1, scenes=800, each=8, size=(384, 216)),
+        "busy": dict(seed=400_001, scenes=450, each=8, size=(384, 216), busy=True),
+        "heldback": dict(seed=900_001, scenes=100, each=5, size=(640, 360))}
 MOST_BOXES = 16
 
 

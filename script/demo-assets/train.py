@@ -1,6 +1,6 @@
 """Trains the demo's detector on rendered pictures and writes it as ONNX.
 
-    train.py TRAIN.npz HELDBACK.npz OUT.onnx [--minutes 20] [--steps 4500]
+    train.py HELDBACK.npz OUT.onnx TRAIN.npz... [--steps N] [--stop N] [--from EARLIER.onnx]
 """
 
 import argparse
@@ -93,23 +93,30 @@ def evaluate(predict, images, boxes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("train")
-    parser.add_argument("heldback")
+    parser.add_argument("heldback", help="measured on now and then; nothing is chosen by it")
     parser.add_argument("out")
-    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("train", nargs="+")
+    parser.add_argument("--from", dest="earlier", help="go on from the weights of this file")
+    parser.add_argument("--steps", type=int, default=7000, help="of the schedule")
+    parser.add_argument("--stop", type=int, default=0, help="end after so many steps of the schedule")
     parser.add_argument("--minutes", type=float, default=0, help="end the schedule by then, on a slow machine (then not repeatable)")
     parser.add_argument("--rate", type=float, default=2.5e-3)
+    parser.add_argument("--focus", type=float, default=2, help="see trainer.loss")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     tf.config.threading.set_intra_op_parallelism_threads(2)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.random.set_seed(1)
 
-    data = np.load(args.train)
-    images, boxes = data["images"], data["boxes"]
+    sets = [np.load(path) for path in args.train]
+    images, boxes = (np.concatenate([s[part] for s in sets]) for part in ("images", "boxes"))
     held = np.load(args.heldback)
     net = Tensorflow(seed=1)
     net.raw(tf.zeros([1, HEIGHT, WIDTH, 3]), training=False)
+    if args.earlier:
+        sample = np.random.default_rng(2).permutation(len(images))[:64]
+        rng = np.random.default_rng(3)
+        net.restore(args.earlier, tf.constant(np.stack([augmented(rng, images[i], boxes[i])[0] for i in sample])))
     names = list(net.trainable)
     variables = [net.trainable[n] for n in names]
     print(f"{sum(v.shape.num_elements() for v in variables)} parameters, {len(images)} pictures", file=sys.stderr, flush=True)
@@ -121,7 +128,7 @@ def main():
     def step(x, truth, rate, t):
         """One step of AdamW; `smooth` follows the weights and is what is exported."""
         with tf.GradientTape() as tape:
-            value, box = loss(net.raw(x, training=True), truth)
+            value, box = loss(net.raw(x, training=True), truth, args.focus)
         gradients, _ = tf.clip_by_global_norm(tape.gradient(value, variables), 10.0)
         for moving, batch in net.updates:
             moving.assign(moving * 0.98 + batch * 0.02)
@@ -152,9 +159,9 @@ def main():
         return ", ".join(f"{k}: AP50 {r['ap50']:.3f}, P {r['precision']:.3f}, R {r['recall']:.3f}" for k, r in result.items())
 
     ready, stop = queue.Queue(8), threading.Event()
-    threading.Thread(target=batches, args=(images, boxes, 1, ready, stop), daemon=True).start()
+    threading.Thread(target=batches, args=(images, boxes, 2 if args.earlier else 1, ready, stop), daemon=True).start()
     start, done, n = time.time(), 0.0, 0
-    while done < 1.0:
+    while done < 1.0 and n != (args.stop or None):
         x, truth = ready.get()
         rate = args.rate * min(1.0, (n + 1) / 150) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
         value, box = step(tf.constant(np.ascontiguousarray(x)), tf.constant(truth.astype(np.float32)), tf.constant(rate, tf.float32), tf.constant(n, tf.float32))

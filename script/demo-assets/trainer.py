@@ -1,7 +1,9 @@
 """The TensorFlow backend of the network, what it is trained towards, and the loss."""
 
 import numpy as np
+import onnx
 import tensorflow as tf
+from onnx import numpy_helper
 
 from network import EPSILON, NAMES, STRIDES, cells, network
 
@@ -16,6 +18,7 @@ class Tensorflow:
 
     def __init__(self, seed=0):
         self.rng, self.trainable, self.moving, self.updates, self.training = np.random.default_rng(seed), {}, {}, [], True
+        self.restored = None  # the exported weights, while they are being taken in
 
     def _variable(self, store, name, value):
         if name not in store:
@@ -26,12 +29,16 @@ class Tensorflow:
         inputs = x.shape[-1]
         std = np.sqrt(2.0 / (size * size * inputs)) if norm else 0.01
         w = self._variable(self.trainable, name + "/w", self.rng.normal(0, std, (size, size, inputs, channels)))
+        if self.restored is not None:
+            w.assign(self.restored[name + ".w"].transpose(2, 3, 1, 0))
         x = tf.nn.conv2d(x, w, stride, "SAME")
         if norm:
             gamma = self._variable(self.trainable, name + "/gamma", np.full(channels, 1.0 if act else 0.5))
             beta = self._variable(self.trainable, name + "/beta", np.zeros(channels))
             mean = self._variable(self.moving, name + "/mean", np.zeros(channels))
             var = self._variable(self.moving, name + "/var", np.ones(channels))
+            if self.restored is not None:
+                self._unfold(x, name, gamma, beta, mean, var)
             if self.training:
                 x, m, v = tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=EPSILON, is_training=True)
                 self.updates += [(mean, m), (var, v)]
@@ -40,8 +47,25 @@ class Tensorflow:
         else:
             bias = np.zeros(channels)
             bias[4:] = -4.0  # few cells hold something
-            x = x + self._variable(self.trainable, name + "/b", bias)
+            b = self._variable(self.trainable, name + "/b", bias)
+            if self.restored is not None:
+                b.assign(self.restored[name + ".b"])
+            x = x + b
         return tf.nn.relu(x) if act else x
+
+    def _unfold(self, x, name, gamma, beta, mean, var):
+        """Splits a folded bias into a normalisation again: the statistics are those of `x`, and the sum does the same as before."""
+        m, v = tf.nn.moments(x, [0, 1, 2])
+        mean.assign(m)
+        var.assign(v)
+        gamma.assign(tf.sqrt(v + EPSILON))
+        beta.assign(self.restored[name + ".b"] + m)
+
+    def restore(self, path, images):
+        """Takes the weights of an exported file; `images` are a sample for the normalisations' statistics."""
+        self.restored = {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
+        self.raw(images, training=False)
+        self.restored = None
 
     def relu(self, x):
         return tf.nn.relu(x)
@@ -93,8 +117,11 @@ def targets(boxes):
     return tf.argmin(distance, axis=2), positive, 1.0 - tf.cast(tf.reduce_any(hidden, axis=2), tf.float32)
 
 
-def loss(raw, boxes):
-    """Varifocal classification, GIoU and a little distance on the code of the box."""
+def loss(raw, boxes, focus):
+    """Varifocal classification, GIoU and a little distance on the code of the box.
+
+    A cell that should be silent counts by its score to the power `focus`: 2 learns faster, 1 makes fewer false alarms.
+    """
     index, positive, silent = targets(boxes)
     mine = tf.gather(boxes, index, batch_dims=1)
     weight = tf.cast(positive, tf.float32)
@@ -117,5 +144,5 @@ def loss(raw, boxes):
     one = tf.one_hot(tf.cast(mine[..., 0], tf.int32), CLASSES) * weight[..., None]
     target = one * quality[..., None]
     bce = tf.nn.sigmoid_cross_entropy_with_logits(target, logits)
-    scale = one + (1.0 - one) * 0.75 * tf.stop_gradient(p) ** 2 * tf.maximum(silent, weight)[..., None]
+    scale = one + (1.0 - one) * (0.5 + 0.5 / focus) * tf.stop_gradient(p) ** focus * tf.maximum(silent, weight)[..., None]
     return tf.reduce_sum(bce * scale) / count + box, box
