@@ -53,7 +53,7 @@ const FORMATS: &[Format] = &[
         check: |t| !t.is_empty(),
         hint: |_| None,
     },
-    Format { name: "text", expected: "a text that is not empty", check: |t| !t.trim().is_empty(), hint: |_| None },
+    Format { name: "text", expected: "a text", check: |t| !t.trim().is_empty(), hint: |_| None },
     Format { name: "path", expected: "a path", check: |t| !t.is_empty() && !t.contains('\0'), hint: |_| None },
     Format {
         name: "address",
@@ -77,7 +77,7 @@ const FORMATS: &[Format] = &[
         name: "device",
         expected: "`cpu`, `cuda` or `cuda:1`",
         check: |t| parse_device(t).is_some(),
-        hint: |_| None,
+        hint: device_hint,
     },
     Format {
         name: "log-level",
@@ -86,6 +86,18 @@ const FORMATS: &[Format] = &[
         hint: |_| None,
     },
 ];
+
+/// What each format expects.
+#[cfg(test)]
+pub(crate) const EXPECTED: [&str; 12] = {
+    let mut out = [""; 12];
+    let mut index = 0;
+    while index < FORMATS.len() {
+        out[index] = FORMATS[index].expected;
+        index += 1;
+    }
+    out
+};
 
 /// The format of a name.
 pub(crate) fn format(name: &str) -> Option<&'static Format> {
@@ -126,6 +138,11 @@ fn address_hint(text: &str) -> Option<String> {
         return Some(format!("write `127.0.0.1:{port}`"));
     }
     text.trim_start_matches(':').parse::<u16>().ok().map(|port| format!("write `127.0.0.1:{port}`"))
+}
+
+fn device_hint(text: &str) -> Option<String> {
+    let index = text.to_lowercase().trim_start_matches(|c: char| !c.is_ascii_digit()).parse::<u8>().unwrap_or(0);
+    ["gpu", "cuda", "nvidia"].iter().any(|name| text.to_lowercase().starts_with(name)).then(|| format!("write `cuda:{index}`"))
 }
 
 fn zone_hint(text: &str) -> Option<String> {

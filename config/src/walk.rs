@@ -34,7 +34,8 @@ impl Walk<'_> {
         }
         let branches = schema::branches(schema);
         if !branches.is_empty() {
-            return match branches.iter().find(|branch| takes(branch, node)) {
+            let fits = |branch: &&Value| takes(branch, node) && (schema::choices(branch).is_empty() || chosen(branch, node).is_some());
+            return match branches.iter().find(fits) {
                 Some(branch) => self.value(branch, node),
                 None => self.unexpected(schema, node),
             };
@@ -99,17 +100,11 @@ impl Walk<'_> {
     }
 
     fn choice(&mut self, schema: &Value, node: &Node) -> Option<Value> {
-        let choices = schema::choices(schema);
-        let matches = |choice: &&&Value| match (&node.kind, choice) {
-            (Kind::Text(text), Value::String(choice)) => text == choice,
-            (Kind::Null, Value::Null) => true,
-            _ => false,
-        };
-        match choices.iter().find(matches) {
+        match chosen(schema, node) {
             Some(Value::Null) => Some(Value::String("null".to_owned())),
-            Some(choice) => Some((*choice).clone()),
+            Some(choice) => Some(choice.clone()),
             None => {
-                let known: Vec<&str> = choices.iter().filter_map(|c| c.as_str()).collect();
+                let known: Vec<&str> = schema::choices(schema).into_iter().filter_map(Value::as_str).collect();
                 let meant = if node.resolved { None } else { words::meant(&node.written, known) };
                 let message = format!("expected {}, found {}", expected::phrase(schema), found(node, ""));
                 let mut problem = self.problem(node.at, message);
@@ -216,7 +211,7 @@ impl Walk<'_> {
             {
                 Some("write it without quotes".to_owned())
             }
-            Kind::Text(text) if wants == ["array"] => Some(format!("write a list: `[{}]`", words::shown(text))),
+            Kind::Text(text) if wants.contains(&"array") && !wants.contains(&"string") => Some(format!("write a list: `[{}]`", words::shown(text))),
             _ => None,
         }
     }
@@ -224,6 +219,15 @@ impl Walk<'_> {
     fn problem(&self, at: Position, message: String) -> Problem {
         Problem::new(self.file, at, message)
     }
+}
+
+/// The choice that a node makes among those that a schema lists.
+fn chosen<'s>(schema: &'s Value, node: &Node) -> Option<&'s Value> {
+    schema::choices(schema).into_iter().find(|choice| match (&node.kind, choice) {
+        (Kind::Text(text), Value::String(choice)) => text == choice,
+        (Kind::Null, Value::Null) => true,
+        _ => false,
+    })
 }
 
 /// True when a schema has a place for the type of a node.
@@ -256,7 +260,7 @@ fn found(node: &Node, format: &str) -> String {
         Kind::List(_) => "a list".to_owned(),
         Kind::Map(_) => "a mapping".to_owned(),
         Kind::Text(text) if text.is_empty() => "an empty text".to_owned(),
-        _ if format == formats::SECRET => "something else (not shown)".to_owned(),
+        _ if format == formats::SECRET => "something else (not shown, as it is secret)".to_owned(),
         _ if node.resolved => format!("what `{}` stands for (not shown)", words::shown(&node.written)),
         _ => format!("`{}`", words::shown(&node.written)),
     }

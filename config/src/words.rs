@@ -12,11 +12,17 @@ pub(crate) fn shown(text: &str) -> String {
 /// The candidate that was probably meant.
 pub(crate) fn meant<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let found = found.to_lowercase();
+    let near = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        let short = candidate.len().min(found.len());
+        let begins = short >= 3 && (candidate.starts_with(&found) || found.starts_with(&candidate));
+        let distance = strsim::damerau_levenshtein(&found, &candidate);
+        (begins || distance <= 1.max(short / 3)).then(|| (distance, strsim::jaro_winkler(&found, &candidate)))
+    };
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&found, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1.max(candidate.chars().count().min(found.chars().count()) / 3))
-        .min_by_key(|(distance, _)| *distance)
+        .filter_map(|candidate| near(candidate).map(|rank| (rank, candidate)))
+        .min_by(|((a, alike_a), _), ((b, alike_b), _)| a.cmp(b).then(alike_b.total_cmp(alike_a)))
         .map(|(_, candidate)| candidate)
 }
 

@@ -203,14 +203,14 @@ fn zone(
         known.sort_unstable();
         known.dedup();
         let hint = if document.resolved(place) { None } else { words::meant(name, known.iter().copied()) };
-        let hint = hint.map(|m| format!("did you mean `{m}`? ")).unwrap_or_default();
-        let zones = if known.is_empty() {
-            "its cameras have no zones".to_owned()
-        } else {
-            format!("Known zones: {}", words::list(&known))
+        let help = match hint {
+            Some(meant) if meant == name => "other cameras of this rule have it: add it to `zones` there, or give these a rule of their own".to_owned(),
+            Some(meant) => format!("did you mean `{meant}`? Known zones: {}", words::list(&known)),
+            None if known.is_empty() => "the cameras have no `zones`".to_owned(),
+            None => format!("Known zones: {}", words::list(&known)),
         };
         let message = format!("there is no zone {} in {}", quoted(document, place), words::list(&lacking));
-        document.error(document.at(place), message, format!("{hint}{zones}"));
+        document.error(document.at(place), message, help);
     }
     Some(RuleZone { name: Some(name.clone()), polygons })
 }

@@ -122,5 +122,5 @@ pub(crate) enum RawLink {
 }
 
 fn stall_after() -> Span {
-    Span(Duration::from_secs(10))
+    Span(Duration::from_secs(4))
 }

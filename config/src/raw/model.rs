@@ -267,5 +267,5 @@ fn max_detections() -> u32 {
 }
 
 fn hung_after() -> Span {
-    Span(Duration::from_secs(10))
+    Span(Duration::from_secs(4))
 }

@@ -250,11 +250,13 @@ impl Builder<'_> {
     /// Rewrites the scanner's words. They name YAML's productions and never a value of the file.
     fn syntax(&self, error: &ScanError, text: &str) -> Problem {
         let at = Position { line: error.marker().line().max(1), column: error.marker().col() + 1 };
-        let line = text.lines().nth(at.line - 1).unwrap_or_default();
-        let indent = &line[..line.len() - line.trim_start().len()];
-        if let Some(tab) = indent.find('\t') {
-            let at = Position { column: indent[..tab].chars().count() + 1, ..at };
-            return self.problem(at, "a tab can't indent YAML", "use spaces");
+        // The scanner tells some tabs where the text before them began.
+        let tabbed = text.lines().enumerate().skip(at.line - 1).take(if error.info().contains("tab") { usize::MAX } else { 1 });
+        for (index, line) in tabbed {
+            let indent = line.len() - line.trim_start().len();
+            if let Some(tab) = line[..indent].find('\t') {
+                return self.problem(Position { line: index + 1, column: tab + 1 }, "a tab can't indent YAML", "use spaces");
+            }
         }
         let (place, help) = match text.chars().count() <= error.marker().index() {
             true => ("the file ends too early", "was it written only in part?"),

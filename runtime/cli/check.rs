@@ -1,0 +1,107 @@
+//! `parapet check`: all errors of a site's files at once.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use parapet_config::{BusConfig, Loaded, Problem, Problems, Secrets, SiteConfig, load};
+use serde::Serialize;
+
+use super::{WRONG_INPUT, follow::Format, say, tell};
+use crate::probe::OnnxProbe;
+
+/// Check a site's configuration.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The site's folder.
+    #[arg(long, value_name = "DIR")]
+    config: PathBuf,
+    /// How to print. Errors go to standard error as text, to standard output as JSON.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// What `--format json` prints: one object.
+#[derive(Serialize)]
+struct Report<'a> {
+    ok: bool,
+    errors: &'a [Problem],
+    warnings: &'a [Problem],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<Summary>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    id: String,
+    cameras: usize,
+    models: usize,
+    rules: usize,
+    uploaders: usize,
+}
+
+/// Runs the command: exit code 0 when the site can run, 2 when its files have an error.
+///
+/// # Errors
+/// When the report can't be written as JSON.
+pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
+    let result = load(&args.config, &OnnxProbe, &Secrets::standard());
+    let code = if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(WRONG_INPUT) };
+    match args.format {
+        Format::Json => drop(say(&json(&result)?)),
+        Format::Text => text(&result),
+    }
+    Ok(code)
+}
+
+fn json(result: &Result<Loaded, Problems>) -> serde_json::Result<String> {
+    let report = match result {
+        Ok(loaded) => Report { ok: true, errors: &[], warnings: &loaded.warnings, site: Some(summary(&loaded.config)) },
+        Err(problems) => Report { ok: false, errors: &problems.list, warnings: &problems.warnings, site: None },
+    };
+    serde_json::to_string(&report)
+}
+
+fn text(result: &Result<Loaded, Problems>) {
+    let warnings = match result {
+        Ok(loaded) => &loaded.warnings,
+        Err(problems) => &problems.warnings,
+    };
+    for warning in warnings {
+        tell(&format!("warning: {warning}"));
+    }
+    match result {
+        Ok(loaded) => drop(say(&sentence(&loaded.config))),
+        Err(problems) => {
+            tell(&problems.to_string());
+            let count = problems.list.len();
+            tell(&format!("{count} {}: the site can't run", if count == 1 { "error" } else { "errors" }));
+        }
+    }
+}
+
+fn summary(config: &SiteConfig) -> Summary {
+    Summary {
+        id: config.site.id.to_string(),
+        cameras: config.cameras.len(),
+        models: config.models.len(),
+        rules: config.rules.len(),
+        uploaders: config.uploaders.len(),
+    }
+}
+
+fn sentence(config: &SiteConfig) -> String {
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let bus = match &config.site.bus {
+        BusConfig::Embedded { listen } => format!("its own MQTT broker on {listen}"),
+        BusConfig::Broker { host, port, .. } => format!("the MQTT broker {host}:{port}"),
+    };
+    format!(
+        "ok: site {} with {}, {}, {} and {}; HTTP on {}, {bus}",
+        config.site.id,
+        count(config.cameras.len(), "camera"),
+        count(config.models.len(), "model"),
+        count(config.rules.len(), "rule"),
+        count(config.uploaders.len(), "uploader"),
+        config.site.http,
+    )
+}

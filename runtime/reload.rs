@@ -1,0 +1,105 @@
+//! Reload: what changes in the site's folder is loaded, and told to the running site.
+//!
+//! Promises: a change is told within 2 s; a configuration with an error changes nothing and is told once, with every error's
+//! file, line and column; when the folder vanishes, the old configuration stays and that is told.
+
+mod fingerprint;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::{path::PathBuf, sync::Arc};
+
+use parapet_actors::{
+    journal::{Failure, Journal},
+    site::Site,
+};
+use parapet_config::{Change, Changes, Loaded, Problems, Secrets, SiteConfig};
+use parapet_contracts::status::Health;
+use parking_lot::Mutex;
+
+use crate::{probe::OnnxProbe, process::SiteProcess};
+
+pub use watch::{ReloadEvent, Timing, watch};
+
+/// What the last reload came to, for whoever shows the site's status. Clones are the same board.
+#[derive(Debug, Clone, Default)]
+pub struct ReloadBoard(Arc<Mutex<Option<Problems>>>);
+
+impl ReloadBoard {
+    /// The errors that keep the files on disk from being used; `None` when they are what runs.
+    pub fn refused(&self) -> Option<Problems> {
+        self.0.lock().clone()
+    }
+
+    fn set(&self, refused: Option<Problems>) {
+        *self.0.lock() = refused;
+    }
+}
+
+/// Follows the site's folder and applies what changes. Never ends.
+pub fn follow(folder: PathBuf, process: &SiteProcess) -> impl Future<Output = ()> + Send + 'static {
+    follow_on(folder, Arc::clone(&process.site), process.journal.clone(), ReloadBoard::default())
+}
+
+/// As [`follow`], and notes on `board` what the last reload came to.
+pub async fn follow_on(folder: PathBuf, site: Arc<Site>, journal: Journal, board: ReloadBoard) {
+    let running = site.config();
+    let mut events = watch(folder, SiteConfig::clone(&running), Arc::new(OnnxProbe), Secrets::standard(), Timing::default());
+    while let Some(event) = events.recv().await {
+        match event {
+            ReloadEvent::Changed { loaded, changes } => {
+                board.set(None);
+                tell_change(&loaded, &changes);
+                // What holds for the site as a whole takes effect at the next start: until then what runs is what is shown.
+                site.apply(SiteConfig { site: Arc::clone(&running.site), ..loaded.config }).await;
+                site.links().bus_feed.status(None, Health::Online, None);
+            }
+            ReloadEvent::Refused(problems) => {
+                for problem in &problems.list {
+                    journal.report(Failure::new("site", "config", format!("the old configuration stays: {problem}")));
+                }
+                site.links().bus_feed.status(None, Health::Degraded, Some(in_one_sentence(&problems)));
+                board.set(Some(problems));
+            }
+        }
+    }
+    journal.report(Failure::new("site", "reload", "the site's folder is not watched any more: restart the site to take changes in"));
+    std::future::pending::<()>().await;
+}
+
+fn in_one_sentence(problems: &Problems) -> String {
+    let first = problems.list.first().map(ToString::to_string).unwrap_or_default();
+    match problems.list.len() {
+        0 | 1 => format!("the configuration was changed and has an error, the old one stays: {first}"),
+        count => format!("the configuration was changed and has {count} errors, the old one stays; the first: {first}"),
+    }
+}
+
+fn tell_change(loaded: &Loaded, changes: &Changes) {
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    if changes.site_changed {
+        tracing::warn!("site.yaml has changed: that takes effect at the next start of the site");
+    }
+    let parts = [
+        parts("camera", &changes.cameras),
+        parts("model", &changes.models),
+        parts("rule", &changes.rules),
+        parts("uploader", &changes.uploaders),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => tracing::info!("the configuration is as it runs"),
+        false => tracing::info!("the configuration has changed: {}", parts.join(", ")),
+    }
+}
+
+fn parts<I: std::fmt::Display>(kind: &str, change: &Change<I>) -> Vec<String> {
+    let part = |ids: &[I], what: &str| {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        (!ids.is_empty()).then(|| format!("{kind} {} {what}", ids.join(", ")))
+    };
+    [part(&change.added, "starts"), part(&change.changed, "restarts"), part(&change.removed, "stops")].into_iter().flatten().collect()
+}
