@@ -162,7 +162,10 @@ pub(crate) fn input_of(signature: &ModelSignature) -> Result<InputForm, String> 
         _ => return Err(format!("the input {} is no picture of three channels", shown())),
     };
     if !matches!(batch, None | Some(1)) {
-        return Err(format!("the input {} takes several pictures at once; export the model with a batch of 1", shown()));
+        return Err(format!(
+            "the input {} takes several pictures at once; export the model with a batch of 1",
+            shown()
+        ));
     }
     let size = match (width, height) {
         (Some(w), Some(h)) => match (u32::try_from(w), u32::try_from(h)) {
@@ -213,7 +216,9 @@ fn check_layout(layout: &dyn Layout, settings: &ModelSettings, signature: &Model
         signature.outputs.iter().map(|o| format!("[{}]", dims(&o.shape))).collect::<Vec<_>>().join(", ")
     };
     match layout.classes(&signature.outputs) {
-        None => vec![format!("layout: {} is {}; the model's outputs are {}", layout.name(), layout.description(), shapes())],
+        None => {
+            vec![format!("layout: {} is {}; the model's outputs are {}", layout.name(), layout.description(), shapes())]
+        }
         Some(Some(classes)) if classes != settings.labels.len() => vec![format!(
             "labels: {} are named, and outputs of shape {} have {classes} classes in layout {}",
             settings.labels.len(),

@@ -47,9 +47,9 @@ mod tests {
     }
 
     fn any_box() -> impl Strategy<Value = Scored> {
-        (0.0f32..100.0, 0.0f32..100.0, 0.1f32..50.0, 0.1f32..50.0, 0u32..3, 0.0f32..1.0).prop_map(|(x, y, w, h, class, score)| {
-            Scored { bbox: BBox { x1: x, y1: y, x2: x + w, y2: y + h }, class, score }
-        })
+        (0.0f32..100.0, 0.0f32..100.0, 0.1f32..50.0, 0.1f32..50.0, 0u32..3, 0.0f32..1.0).prop_map(
+            |(x, y, w, h, class, score)| Scored { bbox: BBox { x1: x, y1: y, x2: x + w, y2: y + h }, class, score },
+        )
     }
 
     proptest! {

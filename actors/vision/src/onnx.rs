@@ -134,7 +134,10 @@ fn tail(nodes: &[proto::Node], output: &str) -> BTreeSet<String> {
             continue;
         }
         found.insert(node.op_type.clone());
-        let ends = matches!(&*node.op_type, "Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "QLinearConv" | "ConvInteger" | "Sigmoid");
+        let ends = matches!(
+            &*node.op_type,
+            "Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "QLinearConv" | "ConvInteger" | "Sigmoid"
+        );
         if !ends {
             open.extend(node.input.iter().map(String::as_str));
         }

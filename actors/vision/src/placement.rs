@@ -145,7 +145,10 @@ mod tests {
             let region = Region { x: 100, y: 50, width: 640, height: 320 };
             let p = Placement::new((1280, 720), region, INPUT, resize);
             let into = |x: f64, y: f64| {
-                (((x - 100.0) * p.scale_x + f64::from(p.left)) as f32, ((y - 50.0) * p.scale_y + f64::from(p.top)) as f32)
+                (
+                    ((x - 100.0) * p.scale_x + f64::from(p.left)) as f32,
+                    ((y - 50.0) * p.scale_y + f64::from(p.top)) as f32,
+                )
             };
             let ((x1, y1), (x2, y2)) = (into(120.0, 60.0), into(300.0, 200.0));
             let back = p.to_picture([x1, y1, x2, y2]);

@@ -77,6 +77,11 @@ impl Counts {
     }
 
     pub(crate) fn into_refused(self) -> Vec<Refused> {
-        Reason::ALL.into_iter().zip(self.0).filter(|(_, n)| *n > 0).map(|(reason, count)| Refused { reason, count }).collect()
+        Reason::ALL
+            .into_iter()
+            .zip(self.0)
+            .filter(|(_, n)| *n > 0)
+            .map(|(reason, count)| Refused { reason, count })
+            .collect()
     }
 }

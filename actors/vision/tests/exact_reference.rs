@@ -107,10 +107,9 @@ fn the_decoded_layouts_give_the_same_boxes_as_the_raw_one() {
             v8[c * rows + i] = value;
         }
     }
-    for (model, shape, data) in [
-        ("yolox_nano_416_v5layout", [1, rows, columns], v5),
-        ("yolox_nano_416_v8layout", [1, columns - 1, rows], v8),
-    ] {
+    for (model, shape, data) in
+        [("yolox_nano_416_v5layout", [1, rows, columns], v5), ("yolox_nano_416_v8layout", [1, columns - 1, rows], v8)]
+    {
         let summary = OnnxSummary::read(&shared(&format!("models/{model}.onnx"))).unwrap();
         let mut settings = raw.settings().clone();
         settings.layout = guess(&summary.signature, Some(&summary), &Overrides::default()).unwrap().settings.layout;
@@ -118,7 +117,9 @@ fn the_decoded_layouts_give_the_same_boxes_as_the_raw_one() {
         let got = detector.decode(&placement, &[TensorView { shape: &shape, data: TensorData::F32(&data) }]).unwrap();
         assert_eq!(got.objects.len(), want.len(), "{model}");
         for (got, want) in got.objects.iter().zip(&want) {
-            assert!(got.class == want.class && (got.score - want.score).abs() < 1e-4 && got.bbox.iou(&want.bbox) > 0.999);
+            assert!(
+                got.class == want.class && (got.score - want.score).abs() < 1e-4 && got.bbox.iou(&want.bbox) > 0.999
+            );
         }
     }
 }

@@ -54,8 +54,11 @@ fn decoded_layouts_are_known_and_their_pixels_are_told_as_uncertain() {
     let found = guessed("yolox_nano_416_v5layout.onnx").unwrap();
     assert_eq!(found.settings.layout, "yolov5");
     assert!(found.findings.iter().find(|f| f.what == "channels").unwrap().is_uncertain());
+    assert_eq!((found.settings.channels, found.settings.resize), (Channels::Bgr, Resize::Letterbox));
     let found = guessed("yolox_nano_416_v8layout.onnx").unwrap();
     assert_eq!(found.settings.layout, "yolov8");
+    // Sizes as exponentials give YOLOX away, whatever the layout.
+    assert_eq!((found.settings.channels, found.settings.resize), (Channels::Bgr, Resize::Letterbox));
     assert!(found.findings.iter().find(|f| f.what == "channels").unwrap().is_uncertain());
 }
 
@@ -67,6 +70,12 @@ fn what_is_named_is_taken_and_told_as_named() {
     assert_eq!((found.settings.channels, found.settings.scale), (Channels::Bgr, 1.0));
     let channels = found.findings.iter().find(|f| f.what == "channels").unwrap();
     assert_eq!((channels.confidence, &*channels.why), (1.0, "named"));
+    let named = Overrides { layout: Some("yolov5".into()), ..Overrides::default() };
+    let raw = OnnxSummary::read(&model("yolox_nano_416.onnx")).unwrap();
+    let found = guess(&raw.signature, Some(&raw), &named).unwrap();
+    assert_eq!(found.settings.layout, "yolov5");
+    let layout = &found.findings.iter().find(|f| f.what == "layout").unwrap();
+    assert!(layout.is_uncertain() && layout.why.contains("doesn't decode"), "{layout}");
 }
 
 #[test]

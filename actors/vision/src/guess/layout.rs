@@ -29,15 +29,21 @@ pub(super) enum Family {
 /// What the end of the graph says of where boxes are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
+    /// Not in the graph.
     Raw,
+    /// In the graph.
     Decoded,
+    /// In the graph, with sizes as exponentials: what YOLOX does, and neither YOLOv5 (squares) nor v8 (a softmax over distances).
+    DecodedExp,
     Unknown,
 }
 
 fn ending(summary: Option<&OnnxSummary>) -> Ending {
     let Some(summary) = summary else { return Ending::Unknown };
     let has = |op: &str| summary.tail.contains(op);
-    if has("Exp") || has("Pow") || (has("Mul") && (has("Add") || has("Sub"))) {
+    if has("Exp") && !has("Softmax") {
+        Ending::DecodedExp
+    } else if has("Pow") || (has("Mul") && (has("Add") || has("Sub"))) {
         Ending::Decoded
     } else if summary.tail.is_empty() {
         Ending::Unknown
@@ -73,12 +79,21 @@ pub(super) fn find(
         if by_name(name).is_none() {
             return Err(GuessError(format!("layout `{name}` is none of {}", names())));
         }
+        let ending = ending(clues.summary);
         let family = match &**name {
             "yolox" => Family::Yolox,
-            _ if one_a_cell && name == "yolov5" && !clues.ultralytics => Family::PerhapsYolox,
+            _ if ending == Ending::DecodedExp => Family::PerhapsYolox,
+            "yolov5" if one_a_cell && !clues.ultralytics => Family::PerhapsYolox,
             _ => Family::Ultralytics,
         };
-        return Ok(Found { name: tell(name, 1.0, "named".into()), family });
+        let (confidence, why) = match (&**name, ending) {
+            ("yolox", Ending::Decoded | Ending::DecodedExp) => {
+                (0.5, "named, but the graph decodes boxes already: `yolov5`?")
+            }
+            ("yolov5", Ending::Raw) if one_a_cell => (0.5, "named, but the graph doesn't decode boxes: `yolox`?"),
+            _ => (1.0, "named"),
+        };
+        return Ok(Found { name: tell(name, confidence, why.into()), family });
     }
     refuse_suppressed(clues)?;
     let Some((rows, columns)) = spec_matrix(outputs) else {
@@ -91,7 +106,9 @@ pub(super) fn find(
         (Some(rows), Some(columns), _) => rows < columns,
         (Some(_), None, _) => true,
         (None, Some(_), _) => false,
-        (None, None, _) => return Err(GuessError(unknown(outputs, "the shape is only known at run time: name the layout"))),
+        (None, None, _) => {
+            return Err(GuessError(unknown(outputs, "the shape is only known at run time: name the layout")));
+        }
     };
     if boxes_last {
         let rows = rows.unwrap_or_default();
@@ -100,18 +117,20 @@ pub(super) fn find(
         }
         let (confidence, more) = match classes {
             Some(c) if c + 4 == rows => (0.98, format!("and {c} names fit")),
-            Some(c) => return Err(GuessError(unknown(outputs, &format!("{c} classes are named, 4 + {c} rows are wanted")))),
+            Some(c) => return Err(GuessError(unknown(outputs, &named_but(c, rows - 4)))),
             None => (0.9, "a column a box".into()),
         };
         let why = format!("{rows} rows are 4 + {} classes, {more}", rows - 4);
-        return Ok(Found { name: tell("yolov8", confidence, why), family: Family::Ultralytics });
+        let exponential = ending(clues.summary) == Ending::DecodedExp && !clues.ultralytics;
+        let family = if exponential { Family::PerhapsYolox } else { Family::Ultralytics };
+        return Ok(Found { name: tell("yolov8", confidence, why), family });
     }
     let columns = columns.unwrap_or_default();
     if columns < 6 {
         return Err(GuessError(unknown(outputs, "no room for a box, an objectness and a class")));
     }
     if let Some(c) = classes.filter(|c| c + 5 != columns) {
-        return Err(GuessError(unknown(outputs, &format!("{c} classes are named, 5 + {c} columns are wanted"))));
+        return Err(GuessError(unknown(outputs, &named_but(c, columns - 5))));
     }
     let shape = format!("{columns} columns are 5 + {} classes", columns - 5);
     Ok(match (rows, ending(clues.summary)) {
@@ -123,7 +142,7 @@ pub(super) fn find(
             let why = format!("{shape}, one box on each of {cells} cells, and the graph ends without decoding them");
             Found { name: tell("yolox", 0.93, why), family: Family::Yolox }
         }
-        (Some(rows), Ending::Decoded) if rows == cells => {
+        (Some(rows), Ending::Decoded | Ending::DecodedExp) if rows == cells => {
             let why = format!("{shape}; one box on each of {cells} cells as YOLOX has, and the graph decodes them");
             Found { name: tell("yolov5", 0.85, why), family: Family::PerhapsYolox }
         }
@@ -153,6 +172,10 @@ fn refuse_suppressed(clues: &Clues<'_>) -> Result<(), GuessError> {
         )));
     }
     Ok(())
+}
+
+fn named_but(named: usize, there: usize) -> String {
+    format!("{named} classes are named, and the shape has room for {there}")
 }
 
 fn unknown(outputs: &[TensorSpec], why: &str) -> String {

@@ -43,7 +43,7 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<9} {:<18} {:>3.0} %  {}", self.what, self.value, self.confidence * 100.0, self.why)
+        write!(f, "{:<9} {:<23} {:>3.0} %  {}", self.what, self.value, self.confidence * 100.0, self.why)
     }
 }
 
@@ -92,7 +92,9 @@ pub fn guess(
         || metadata.get("author").is_some_and(|a| a.eq_ignore_ascii_case("ultralytics"));
     let clues = Clues { signature, summary, names, ultralytics };
     if let Some(task) = clues.metadata("task").filter(|task| *task != "detect") {
-        return Err(GuessError(format!("the model's metadata says that its task is `{task}`; only `detect` can be used here")));
+        return Err(GuessError(format!(
+            "the model's metadata says that its task is `{task}`; only `detect` can be used here"
+        )));
     }
     let mut findings = Vec::new();
     let size = find_size(&clues, named, &mut findings)?;
@@ -130,7 +132,11 @@ fn find_size(clues: &Clues<'_>, named: &Overrides, findings: &mut Vec<Finding>) 
     } else if let Some(size) = layout::square_of_cells(&clues.signature.outputs) {
         (size, 0.7, "the input's shape is open; the number of boxes is that of a square of this size".into())
     } else {
-        (SizePx { width: 640, height: 640 }, 0.4, "the input's shape is open, and nothing tells; 640 is the most common".into())
+        (
+            SizePx { width: 640, height: 640 },
+            0.4,
+            "the input's shape is open, and nothing tells; 640 is the most common".into(),
+        )
     };
     findings.push(Finding { what: "size", value: size.to_string(), confidence, why });
     Ok(size)
@@ -138,8 +144,13 @@ fn find_size(clues: &Clues<'_>, named: &Overrides, findings: &mut Vec<Finding>) 
 
 /// `[384, 640]`, height first, as Ultralytics writes it; or one number.
 fn parse_imgsz(text: &str) -> Option<SizePx> {
-    let numbers: Option<Vec<u32>> =
-        text.trim().trim_start_matches(['[', '(']).trim_end_matches([']', ')']).split(',').map(|n| n.trim().parse().ok()).collect();
+    let numbers: Option<Vec<u32>> = text
+        .trim()
+        .trim_start_matches(['[', '('])
+        .trim_end_matches([']', ')'])
+        .split(',')
+        .map(|n| n.trim().parse().ok())
+        .collect();
     match numbers?[..] {
         [side @ 1..=16_384] => Some(SizePx { width: side, height: side }),
         [height @ 1..=16_384, width @ 1..=16_384] => Some(SizePx { width, height }),

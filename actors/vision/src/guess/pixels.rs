@@ -22,12 +22,18 @@ pub(super) fn find(clues: &Clues<'_>, named: &Overrides, found: &Found, findings
     let yolox = (Channels::Bgr, 1.0, Resize::Letterbox);
     let ultralytics = (Channels::Rgb, 1.0 / 255.0, Resize::LetterboxCentre);
     let ((channels, mut scale, resize), confidence, why) = match found.family {
-        Family::Ultralytics if clues.ultralytics => (ultralytics, 0.95, "what Ultralytics trains with; its exporter wrote the metadata"),
+        Family::Ultralytics if clues.ultralytics => {
+            (ultralytics, 0.95, "what Ultralytics trains with; its exporter wrote the metadata")
+        }
         Family::Ultralytics => {
             (ultralytics, 0.65, "what most models of this layout were trained with; the file doesn't show it")
         }
         Family::Yolox => (yolox, 0.85, "what YOLOX trains with since version 0.1.1; the file doesn't show it"),
-        Family::PerhapsYolox => (yolox, 0.6, "what YOLOX trains with, if it is one; the file doesn't show it"),
+        Family::PerhapsYolox => (
+            yolox,
+            0.65,
+            "what YOLOX trains with, and the boxes are made as YOLOX makes them; the file doesn't show it",
+        ),
     };
     let mut scale_confidence = confidence;
     let mut scale_why = why.to_owned();

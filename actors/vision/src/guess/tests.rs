@@ -31,7 +31,8 @@ const ULTRALYTICS: [(&str, &str); 5] = [
 
 #[test]
 fn an_export_by_ultralytics_tells_all_of_it() {
-    let found = guess(&signature(&[1, 3, 384, 640], &[&[1, 6, 5040]], &ULTRALYTICS), None, &Overrides::default()).unwrap();
+    let found =
+        guess(&signature(&[1, 3, 384, 640], &[&[1, 6, 5040]], &ULTRALYTICS), None, &Overrides::default()).unwrap();
     let s = &found.settings;
     assert_eq!((&*s.layout, s.size), ("yolov8", SizePx { width: 640, height: 384 }));
     assert_eq!((s.channels, s.scale, s.resize, s.pad), (Channels::Rgb, 1.0 / 255.0, Resize::LetterboxCentre, 114));
@@ -54,6 +55,9 @@ fn three_anchors_a_cell_are_yolov5() {
     let found = guess(&signature(&[1, 3, 640, 640], &[&[1, 25200, 85]], &[]), None, &Overrides::default()).unwrap();
     assert_eq!((&*found.settings.layout, found.settings.channels), ("yolov5", Channels::Rgb));
     assert_eq!(found.settings.labels.len(), 80);
+    let heads: [&[usize]; 4] = [&[1, 25200, 85], &[1, 3, 80, 80, 85], &[1, 3, 40, 40, 85], &[1, 3, 20, 20, 85]];
+    let found = guess(&signature(&[1, 3, 640, 640], &heads, &[]), None, &Overrides::default()).unwrap();
+    assert_eq!(found.settings.layout, "yolov5");
 }
 
 #[test]
@@ -67,14 +71,17 @@ fn one_class_is_enough() {
 
 #[test]
 fn what_cannot_be_used_is_refused_in_words() {
-    let refused = |signature: &ModelSignature, named: &Overrides| guess(signature, None, named).unwrap_err().to_string();
+    let refused =
+        |signature: &ModelSignature, named: &Overrides| guess(signature, None, named).unwrap_err().to_string();
     let none = Overrides::default();
     let mut segment = ULTRALYTICS;
     segment[1].1 = "segment";
     assert!(refused(&signature(&[1, 3, 640, 640], &[&[1, 38, 8400]], &segment), &none).contains("`segment`"));
     let mut end2end = ULTRALYTICS.to_vec();
     end2end.push(("end2end", "True"));
-    assert!(refused(&signature(&[1, 3, 640, 640], &[&[1, 300, 6]], &end2end), &none).contains("suppresses doubles itself"));
+    assert!(
+        refused(&signature(&[1, 3, 640, 640], &[&[1, 300, 6]], &end2end), &none).contains("suppresses doubles itself")
+    );
     assert!(refused(&signature(&[4, 3, 640, 640], &[&[4, 84, 8400]], &[]), &none).contains("batch of 1"));
     assert!(refused(&signature(&[1, 1, 640, 640], &[&[1, 84, 8400]], &[]), &none).contains("three channels"));
     assert!(refused(&signature(&[1, 3, 640, 640], &[&[1, 1000]], &[]), &none).contains("[1, 1000]"));

@@ -58,15 +58,21 @@ pub struct ModelShape {
     pub classes: usize,
 }
 
-/// The one output `[1, rows, columns]` of 32-bit floats, as rows and columns and data.
+/// The one output `[1, rows, columns]` of 32-bit floats, as rows and columns and data. Outputs of five dimensions beside it are
+/// the raw heads that older exports of YOLOv5 have, too; they are left alone.
 pub(crate) fn matrix<'a>(
     layout: &str,
     outputs: &[TensorView<'a>],
     wanted: &str,
 ) -> Result<(usize, usize, &'a [f32]), DecodeError> {
     let shapes = || outputs.iter().map(|o| format!("{:?}", o.shape)).collect::<Vec<_>>().join(", ");
-    let [TensorView { shape: &[1, rows, columns], data: TensorData::F32(data) }] = *outputs else {
-        return Err(DecodeError::shape(format!("layout {layout} wants one output {wanted} of floats, the model gave {}", shapes())));
+    let mut meant = outputs.iter().filter(|output| output.shape.len() != 5);
+    let one = meant.next().filter(|_| meant.next().is_none()).copied();
+    let Some(TensorView { shape: &[1, rows, columns], data: TensorData::F32(data) }) = one else {
+        return Err(DecodeError::shape(format!(
+            "layout {layout} wants one output {wanted} of floats, the model gave {}",
+            shapes()
+        )));
     };
     if rows.checked_mul(columns) != Some(data.len()) {
         return Err(DecodeError::shape(format!("an output of shape {} holds {} numbers", shapes(), data.len())));
@@ -81,13 +87,11 @@ pub(crate) fn check_count(boxes: usize) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// The one output's dimensions, when it is a matrix with a batch of one.
+/// The dimensions of the one output that [`matrix`] reads, when its batch is one.
 pub(crate) fn spec_matrix(outputs: &[TensorSpec]) -> Option<(Option<usize>, Option<usize>)> {
-    match outputs {
-        [TensorSpec { shape, .. }] => match shape[..] {
-            [None | Some(1), rows, columns] => Some((rows, columns)),
-            _ => None,
-        },
+    let mut meant = outputs.iter().filter(|output| output.shape.len() != 5);
+    match (meant.next().map(|output| &output.shape[..]), meant.next()) {
+        (Some(&[None | Some(1), rows, columns]), None) => Some((rows, columns)),
         _ => None,
     }
 }

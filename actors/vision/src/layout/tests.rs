@@ -11,7 +11,9 @@ use parapet_contracts::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Channels, Decoded, Detector, ModelSettings, Placement, Reason, Refused, Region, Resize, refusal::DecodeError};
+use crate::{
+    Channels, Decoded, Detector, ModelSettings, Placement, Reason, Refused, Region, Resize, refusal::DecodeError,
+};
 
 const SIZE: SizePx = SizePx { width: 64, height: 32 };
 const CLASSES: usize = 3;
@@ -119,7 +121,9 @@ fn other_shapes_types_and_numbers_of_outputs_are_refused() {
         let columns = if layout.name() == "yolov8" { [1, 7, cells] } else { [1, cells, 8] };
         let good = TensorView { shape: &columns, data: TensorData::F32(&floats[..columns[1] * columns[2]]) };
         assert!(detector.decode(&placement(), &[good]).is_ok(), "{}", layout.name());
-        for shape in [&[1, 3, 3][..], &[2, 7, 8], &[7, 8], &[1, 1, 7, 8], &[], &[1, 0, 0], &[1, cells, 9], &[1, 9, cells]] {
+        for shape in
+            [&[1, 3, 3][..], &[2, 7, 8], &[7, 8], &[1, 1, 7, 8], &[], &[1, 0, 0], &[1, cells, 9], &[1, 9, cells]]
+        {
             let length = shape.iter().product::<usize>();
             let view = TensorView { shape, data: TensorData::F32(&floats[..length]) };
             let error = detector.decode(&placement(), &[view]).unwrap_err();
@@ -178,7 +182,9 @@ fn settings_that_do_not_fit_are_all_told_at_once() {
         metadata: BTreeMap::new(),
     };
     let text = Detector::new(settings, &signature).unwrap_err().to_string();
-    for part in ["min_score: 2", "`truck`", "size: the model's input is 64x32", "std", "takes bytes", "labels: 4 are named"] {
+    for part in
+        ["min_score: 2", "`truck`", "size: the model's input is 64x32", "std", "takes bytes", "labels: 4 are named"]
+    {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
 }
@@ -186,7 +192,8 @@ fn settings_that_do_not_fit_are_all_told_at_once() {
 #[test]
 fn a_picture_goes_in_and_its_placement_comes_back() {
     let detector = detector("yolox", 0.25);
-    let grey = Picture::from_vecs(128, 64, PixelFormat::Grey, Colorimetry::BT601, vec![(vec![9; 128 * 64], 128)]).unwrap();
+    let grey =
+        Picture::from_vecs(128, 64, PixelFormat::Grey, Colorimetry::BT601, vec![(vec![9; 128 * 64], 128)]).unwrap();
     let mut input = detector.new_input();
     assert_eq!(detector.prepare(&grey, None, &mut input).unwrap(), placement());
     assert_eq!(input.view().shape, [1, 3, 32, 64]);

@@ -30,7 +30,9 @@ impl Layout for YoloV5 {
         let wanted = format!("[1, boxes, {columns}]");
         let (rows, found, data) = matrix(self.name(), outputs, &wanted)?;
         if found != columns {
-            return Err(DecodeError::shape(format!("layout yolov5 wants {wanted}, the model gave [1, {rows}, {found}]")));
+            return Err(DecodeError::shape(format!(
+                "layout yolov5 wants {wanted}, the model gave [1, {rows}, {found}]"
+            )));
         }
         check_count(rows)?;
         for values in data.chunks_exact(columns) {

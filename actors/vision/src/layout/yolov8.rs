@@ -28,7 +28,9 @@ impl Layout for YoloV8 {
         let wanted = format!("[1, {}, boxes]", 4 + model.classes);
         let (rows, boxes, data) = matrix(self.name(), outputs, &wanted)?;
         if rows != 4 + model.classes {
-            return Err(DecodeError::shape(format!("layout yolov8 wants {wanted}, the model gave [1, {rows}, {boxes}]")));
+            return Err(DecodeError::shape(format!(
+                "layout yolov8 wants {wanted}, the model gave [1, {rows}, {boxes}]"
+            )));
         }
         check_count(boxes)?;
         if boxes == 0 {

@@ -92,7 +92,10 @@ impl InputTensor {
     ) -> Result<Placement, PrepareError> {
         let whole = Region::whole(picture.width, picture.height);
         let region = region.unwrap_or(whole).within(picture.width, picture.height).ok_or_else(|| {
-            PrepareError(format!("the region {region:?} has no pixel of a picture of {}×{}", picture.width, picture.height))
+            PrepareError(format!(
+                "the region {region:?} has no pixel of a picture of {}×{}",
+                picture.width, picture.height
+            ))
         })?;
         let placement = Placement::new((picture.width, picture.height), region, self.size, settings.resize);
         let levels = Levels::new(settings);

@@ -157,7 +157,9 @@ fn a_tensor_that_is_used_again_holds_nothing_of_the_picture_before() {
         used.fill(&picture, None, &settings).unwrap();
         let mut fresh = InputTensor::new(Order::Chw, size, true);
         fresh.fill(&picture, None, &settings).unwrap();
-        let (TensorData::U8(a), TensorData::U8(b)) = (used.view().data, fresh.view().data) else { panic!("bytes are wanted") };
+        let (TensorData::U8(a), TensorData::U8(b)) = (used.view().data, fresh.view().data) else {
+            panic!("bytes are wanted")
+        };
         assert_eq!(a, b);
     }
 }

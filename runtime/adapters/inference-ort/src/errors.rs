@@ -17,9 +17,11 @@ pub(crate) fn loading(model: &Path, cause: &ort::Error) -> InferenceError {
         ErrorCode::InvalidProtobuf | ErrorCode::NoModel => {
             (ErrorKind::Fatal, "corrupt", "not an ONNX model, or a damaged one; copy or export it anew")
         }
-        ErrorCode::InvalidGraph | ErrorCode::NotImplemented => {
-            (ErrorKind::Fatal, "unsupported", "this ONNX Runtime can't run it; export it with an older opset, or use a newer runtime")
-        }
+        ErrorCode::InvalidGraph | ErrorCode::NotImplemented => (
+            ErrorKind::Fatal,
+            "unsupported",
+            "this ONNX Runtime can't run it; export it with an older opset, or use a newer runtime",
+        ),
         // Weights in a file beside the model that is missing, or shorter than the model says, end here.
         _ => (ErrorKind::Fatal, "corrupt", "it can't be loaded"),
     };
@@ -47,7 +49,9 @@ pub(crate) fn panicked(what: &str, payload: &(dyn Any + Send)) -> InferenceError
 }
 
 fn is_out_of_memory(message: &str) -> bool {
-    ["out of memory", "Failed to allocate memory", "bad_alloc", "CUDA_ERROR_OUT_OF_MEMORY"].iter().any(|m| message.contains(m))
+    ["out of memory", "Failed to allocate memory", "bad_alloc", "CUDA_ERROR_OUT_OF_MEMORY"]
+        .iter()
+        .any(|m| message.contains(m))
 }
 
 fn first_line(message: &str) -> &str {

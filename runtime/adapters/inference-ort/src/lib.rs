@@ -121,7 +121,8 @@ impl OrtInference {
 impl InferencePort for OrtInference {
     fn load(&self, model: &Path, options: &SessionOptions) -> Result<Box<dyn InferenceSession>, InferenceError> {
         // The runtime's own words for these are poor.
-        let unreadable = |why: String| error(ErrorKind::Fatal, "not_found", format!("model {}: {why}", model.display()));
+        let unreadable =
+            |why: String| error(ErrorKind::Fatal, "not_found", format!("model {}: {why}", model.display()));
         let file = File::open(model).map_err(|e| unreadable(e.to_string()))?;
         let metadata = file.metadata().map_err(|e| unreadable(e.to_string()))?;
         if metadata.is_dir() {

@@ -14,7 +14,8 @@ use crate::errors::{error, panicked};
 /// Opens the library that is named, or the first that is found.
 pub(crate) fn open(named: Option<&Path>) -> Result<(EnvironmentBuilder, PathBuf), InferenceError> {
     let from_environment = env::var_os("ORT_DYLIB_PATH").filter(|v| !v.is_empty()).map(PathBuf::from);
-    if let Some((path, by)) = named.map(|p| (p.to_owned(), "the configuration")).or(from_environment.map(|p| (p, "ORT_DYLIB_PATH")))
+    if let Some((path, by)) =
+        named.map(|p| (p.to_owned(), "the configuration")).or(from_environment.map(|p| (p, "ORT_DYLIB_PATH")))
     {
         // What somebody names is taken or refused: another library in its place would be a surprise.
         return match try_open(&path)? {
@@ -91,7 +92,10 @@ fn newest_in(folder: &Path) -> Option<PathBuf> {
         .filter(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let rest = name.strip_prefix(&wanted);
-            path.is_file() && rest.is_some_and(|r| r.is_empty() || r.starts_with('.') && r[1..].starts_with(|c: char| c.is_ascii_digit()))
+            path.is_file()
+                && rest.is_some_and(|r| {
+                    r.is_empty() || r.starts_with('.') && r[1..].starts_with(|c: char| c.is_ascii_digit())
+                })
         })
         .max_by_key(|path| version(path))
 }
@@ -110,9 +114,12 @@ mod tests {
     #[test]
     fn the_newest_library_of_a_folder_is_taken_and_no_provider() {
         let folder = tempfile::tempdir().unwrap();
-        for name in
-            ["libonnxruntime.so.1.9.1", "libonnxruntime.so.1.32.0", "libonnxruntime.so.bak", "libonnxruntime_providers_shared.so"]
-        {
+        for name in [
+            "libonnxruntime.so.1.9.1",
+            "libonnxruntime.so.1.32.0",
+            "libonnxruntime.so.bak",
+            "libonnxruntime_providers_shared.so",
+        ] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         assert_eq!(newest_in(folder.path()).unwrap().file_name().unwrap(), "libonnxruntime.so.1.32.0");

@@ -14,9 +14,7 @@ use ort::{
 };
 use parapet_contracts::{
     ErrorKind,
-    ports::inference::{
-        DType, InferenceError, InferenceSession, ModelSignature, TensorData, TensorSpec, TensorView,
-    },
+    ports::inference::{DType, InferenceError, InferenceSession, ModelSignature, TensorData, TensorSpec, TensorView},
 };
 
 use crate::errors::{error, loading, panicked, running};
@@ -72,9 +70,8 @@ impl InferenceSession for OrtSession {
         read: &mut dyn FnMut(&[TensorView<'_>]),
     ) -> Result<(), InferenceError> {
         let Self { session, signature, model, halves, floats } = self;
-        check(&signature.inputs, inputs).map_err(|why| {
-            error(ErrorKind::Reject, "bad_input", format!("model {model}: {why}"))
-        })?;
+        check(&signature.inputs, inputs)
+            .map_err(|why| error(ErrorKind::Reject, "bad_input", format!("model {model}: {why}")))?;
         for ((half, spec), input) in halves.iter_mut().zip(&signature.inputs).zip(inputs) {
             if let (DType::F16, TensorData::F32(values)) = (spec.dtype, input.data) {
                 half.clear();
@@ -106,7 +103,10 @@ impl InferenceSession for OrtSession {
 
         let mut shapes = Vec::with_capacity(signature.outputs.len());
         for (output, float) in outputs.values().zip(floats.iter_mut()) {
-            shapes.push(shape_of(&output).map_err(|why| error(ErrorKind::Reject, "run_failed", format!("model {model}: {why}")))?);
+            shapes.push(
+                shape_of(&output)
+                    .map_err(|why| error(ErrorKind::Reject, "run_failed", format!("model {model}: {why}")))?,
+            );
             if let Ok((_, halves)) = output.try_extract_tensor::<f16>() {
                 float.clear();
                 float.extend(halves.iter().map(|h| h.to_f32()));
