@@ -104,7 +104,11 @@ fn everybody_from_elsewhere_is_not_let_in_unless_told() {
 
 #[tokio::test]
 async fn only_users_with_the_right_password_get_in() {
-    let users = vec![EmbeddedUser { name: "site".into(), password: Secret::new("s3cret") }];
+    let users = vec![EmbeddedUser {
+        name: "site".into(),
+        password: Secret::new("s3cret"),
+        publish_below: Some("parapet/a/".into()),
+    }];
     let broker = EmbeddedBroker::start(&BrokerSettings { users, ..anywhere() }).unwrap();
     let with = |password: Option<&str>| {
         let mut s = settings(broker.address().port(), "site");
@@ -117,7 +121,15 @@ async fn only_users_with_the_right_password_get_in() {
         assert!(!text.contains("canary"), "{text}");
     }
     let bus = connected(with(Some("s3cret"))).await;
-    soon("acknowledged", bus.publish_acknowledged(message("a", "1"))).await.unwrap();
+    soon("acknowledged", bus.publish_acknowledged(message("parapet/a/alerts", "1"))).await.unwrap();
+    let error = soon("an answer", bus.publish_acknowledged(message("parapet/b/alerts", "1"))).await.unwrap_err();
+    assert_eq!((error.kind, error.code), (ErrorKind::Reject, "refused"));
+    assert!(error.text.contains("0x87"), "{}", error.text);
+
+    let mut elsewhere = with(Some("s3cret"));
+    elsewhere.last_will = Some(retained("parapet/b/status", "offline"));
+    let text = told(&MqttBus::connect(elsewhere), "refused the connection").await;
+    assert!(text.contains("not authorised"), "{text}");
 }
 
 #[tokio::test]

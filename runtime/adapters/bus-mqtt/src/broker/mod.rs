@@ -7,24 +7,26 @@
 //! Its limits:
 //! - Retained messages, sessions and queues live in memory only.
 //! - A subscriber that lags by more than 10,000 messages misses some, also with QoS 1.
-//! - No TLS here and no permissions per topic: whoever may connect may publish anywhere. A site that others reach over a
-//!   network wants a broker of its own.
+//! - No TLS here, and every user may read everything. A site that others reach over a network wants a broker of its own.
 
-use std::{
-    collections::HashMap, fmt, io, net::SocketAddr, num::NonZeroU16, sync::mpsc, thread::JoinHandle, time::Duration,
-};
+use std::{fmt, io, net::SocketAddr, num::NonZeroU16, sync::mpsc, thread::JoinHandle, time::Duration};
 
 use async_trait::async_trait;
-use parapet_contracts::{ErrorKind, Secret, ports::bus::BusError};
+use parapet_contracts::{ErrorKind, ports::bus::BusError};
 use rmqtt::{
     context::ServerContext,
-    hook::{Handler, HookResult, Parameter, ReturnType, Type},
+    hook::Type,
     net::{Builder, Listener},
     retain::{DefaultRetainStorage, RetainStorage},
     server::MqttServer,
-    types::{AuthResult, Retain, TopicFilter, TopicName},
+    types::{Retain, TopicFilter, TopicName},
 };
 use tokio::sync::oneshot;
+
+mod access;
+
+pub use access::EmbeddedUser;
+use access::Users;
 
 /// Messages that wait for one subscriber at most.
 const LAG: usize = 10_000;
@@ -60,15 +62,6 @@ impl Default for BrokerSettings {
             max_packet_size: 2 << 20,
         }
     }
-}
-
-/// Somebody who may connect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbeddedUser {
-    /// The user's name.
-    pub name: String,
-    /// The password.
-    pub password: Secret,
 }
 
 /// A running broker. Dropping it stops it.
@@ -184,9 +177,10 @@ async fn prepare(settings: &BrokerSettings) -> Result<(MqttServer, SocketAddr), 
         .await;
     *context.extends.retain_mut().await = Box::new(Retained(DefaultRetainStorage::new()));
     if !settings.users.is_empty() {
-        let users = settings.users.iter().map(|u| (u.name.clone(), u.password.clone())).collect();
         let hooks = context.extends.hook_mgr().register();
-        hooks.add(Type::ClientAuthenticate, Box::new(Users(users))).await;
+        for kind in [Type::ClientAuthenticate, Type::MessagePublishCheckAcl] {
+            hooks.add(kind, Box::new(Users::new(&settings.users))).await;
+        }
         hooks.start().await;
     }
     let (listener, address) = bind(settings).map_err(|e| fatal(why_not_bound(settings.listen, &e)))?;
@@ -241,38 +235,6 @@ fn why_not_bound(address: SocketAddr, error: &rmqtt::Error) -> String {
     format!("the embedded broker can't listen at {address}: {what}")
 }
 
-/// Lets in who has the right password.
-struct Users(HashMap<String, Secret>);
-
-impl Users {
-    fn allows(&self, name: Option<&str>, password: Option<&[u8]>) -> bool {
-        let expected = name.and_then(|name| self.0.get(name));
-        match (expected, password) {
-            (Some(expected), Some(given)) => equal(expected.expose().as_bytes(), given),
-            _ => false,
-        }
-    }
-}
-
-/// Compares without telling by the time taken where two texts of one length differ.
-fn equal(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && std::hint::black_box(a.iter().zip(b).fold(0, |different, (x, y)| different | (x ^ y))) == 0
-}
-
-#[async_trait]
-impl Handler for Users {
-    async fn hook(&self, parameter: &Parameter, so_far: Option<HookResult>) -> ReturnType {
-        let Parameter::ClientAuthenticate(client) = parameter else { return (true, so_far) };
-        let name = client.username().map(|name| -> &str { name });
-        let answer = if self.allows(name, client.password().map(|p| -> &[u8] { p })) {
-            AuthResult::Allow(false, None)
-        } else {
-            AuthResult::BadUsernameOrPassword
-        };
-        (false, Some(HookResult::AuthResult(answer)))
-    }
-}
-
 /// Retained messages in memory: rmqtt has the tree, but leaves using it to a plugin.
 struct Retained(DefaultRetainStorage);
 
@@ -296,26 +258,5 @@ impl RetainStorage for Retained {
 
     async fn max(&self) -> isize {
         self.0.max().await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_whole_password_opens() {
-        let users = Users([("site".to_owned(), Secret::new("s3cret"))].into());
-        assert!(users.allows(Some("site"), Some(b"s3cret")));
-        for (name, password) in [
-            (Some("site"), Some(&b"s3cre"[..])),
-            (Some("site"), Some(b"s3crex")),
-            (Some("site"), Some(b"")),
-            (Some("site"), None),
-            (Some("other"), Some(b"s3cret")),
-            (None, Some(b"s3cret")),
-        ] {
-            assert!(!users.allows(name, password), "{name:?} {password:?}");
-        }
     }
 }
