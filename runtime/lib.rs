@@ -1,1 +1,11 @@
-//! The runtime of a site.
+//! The runtime of a site: the command line, the adapters behind the ports, HTTP, telemetry and signals.
+
+pub mod assemble;
+pub mod cli;
+mod demo;
+pub mod engine;
+pub mod http;
+pub mod probe;
+pub mod process;
+pub mod sinks;
+pub mod telemetry;

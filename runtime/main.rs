@@ -1,2 +1,9 @@
 //! The `parapet` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    parapet::cli::run(parapet::cli::Cli::parse())
+}

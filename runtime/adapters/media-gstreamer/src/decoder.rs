@@ -1,14 +1,9 @@
-//! Choosing a decoder, putting it into the pipeline, and measuring what it costs.
+//! Choosing a decoder, putting it into the pipeline, and counting what goes in and out.
 //!
 //! Hardware decoders come first, then by rank. Software decoders get one thread: a site has many cameras and few cores.
 //! Frames before the first keyframe are dropped before they are decoded, for they would show grey.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    thread::{self, ThreadId},
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use gstreamer::{self as gst, prelude::*};
 use parapet_contracts::{ports::media::MediaError, stats::DropReason};
@@ -22,55 +17,6 @@ use crate::{
 
 /// So many frames without a keyframe, and the stream has none (it refreshes gradually): then it is decoded as it is.
 const KEYFRAME_PATIENCE: u64 = 600;
-/// Frames that are inside a decoder with threads of its own, at most.
-const INSIDE_AT_MOST: usize = 64;
-
-/// Decode time of one stream.
-///
-/// A decoder that works on the thread that feeds it is measured from a frame's entry to the next frame's exit, without the
-/// time that is spent further down. One with threads of its own (most hardware) is measured by timestamp, from a frame's
-/// entry to its own exit, which includes waiting inside of it.
-#[derive(Debug, Default)]
-pub(crate) struct DecodeTimer(Mutex<Inside>);
-
-#[derive(Debug, Default)]
-struct Inside {
-    working: Option<(ThreadId, Instant)>,
-    entered: VecDeque<(Option<gst::ClockTime>, Instant)>,
-}
-
-impl DecodeTimer {
-    fn enter(&self, pts: Option<gst::ClockTime>) {
-        let mut inside = self.0.lock();
-        let now = Instant::now();
-        inside.working = Some((thread::current().id(), now));
-        if inside.entered.len() == INSIDE_AT_MOST {
-            inside.entered.pop_front();
-        }
-        inside.entered.push_back((pts, now));
-    }
-
-    fn leave(&self, pts: Option<gst::ClockTime>) -> Option<Duration> {
-        let mut inside = self.0.lock();
-        let now = Instant::now();
-        let own =
-            inside.entered.iter().position(|(entered, _)| *entered == pts).and_then(|at| inside.entered.remove(at));
-        match inside.working {
-            Some((thread, since)) if thread == thread::current().id() => Some(now - since),
-            _ => own.map(|(_, since)| now - since),
-        }
-    }
-
-    /// What is further down has done its work; the decoder goes on, if it is on this thread.
-    pub(crate) fn resume(&self) {
-        let mut inside = self.0.lock();
-        if let Some((thread, since)) = &mut inside.working
-            && *thread == thread::current().id()
-        {
-            *since = Instant::now();
-        }
-    }
-}
 
 /// Decodes what comes out of `src` and hands it to `tail`; raw video goes there at once.
 pub(crate) fn attach(
@@ -170,14 +116,22 @@ fn watch(encoded: &gst::Pad, decoded: &gst::Pad, flow: &Arc<Flow>) {
         if !awaiting.lock().admit(pad, buffer, &before) {
             return gst::PadProbeReturn::Handled;
         }
-        before.timer.enter(buffer.pts());
+        before.timer.enter(buffer.pts().filter(|pts| running(pad, *pts).is_some()));
         gst::PadProbeReturn::Ok
     });
     let after = Arc::clone(flow);
     decoded.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let pts = info.buffer().and_then(|buffer| buffer.pts());
-        if let Some(time) = after.timer.leave(pts) {
+        let left = after.timer.leave(info.buffer().and_then(|buffer| buffer.pts()));
+        if let Some(time) = left.took {
             after.counters.decoding_took(time);
+        }
+        after.counters.dropped(DropReason::Corrupt, left.lost);
+        gst::PadProbeReturn::Ok
+    });
+    let end = Arc::clone(flow);
+    decoded.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
+            end.counters.dropped(DropReason::Corrupt, end.timer.end());
         }
         gst::PadProbeReturn::Ok
     });
@@ -226,12 +180,15 @@ impl Awaiting {
 
 /// How long ago this buffer's time was.
 fn behind(pad: &gst::Pad, buffer: &gst::BufferRef) -> gst::ClockTime {
-    let due = buffer.dts_or_pts().and_then(|at| {
-        let event = pad.sticky_event::<gst::event::Segment>(0)?;
-        event.segment().downcast_ref::<gst::ClockTime>()?.to_running_time(at)
-    });
+    let due = buffer.dts_or_pts().and_then(|at| running(pad, at));
     let now = pad.parent_element().and_then(|element| element.current_running_time());
     due.zip(now).map_or(gst::ClockTime::ZERO, |(due, now)| now.saturating_sub(due))
+}
+
+/// The running time of a timestamp; `None` for what lies outside of the part that is to be shown.
+fn running(pad: &gst::Pad, at: gst::ClockTime) -> Option<gst::ClockTime> {
+    let event = pad.sticky_event::<gst::event::Segment>(0)?;
+    event.segment().downcast_ref::<gst::ClockTime>()?.to_running_time(at)
 }
 
 /// What people call the codec of these caps.

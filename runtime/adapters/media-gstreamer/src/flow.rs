@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 
 use crate::{
     capture_time::{self, CaptureClock},
-    decoder::DecodeTimer,
+    decode_timer::DecodeTimer,
     errors::Context,
     gate::Gate,
     picture::{self, Lent},
@@ -121,6 +121,7 @@ impl Flow {
             progress.base = last + progress.gap.max(1_000_000);
         }
         self.capture.reset();
+        self.timer.reset();
         std::mem::take(&mut progress.in_round) > 0
     }
 
@@ -249,7 +250,9 @@ impl Flow {
                 self.capture.at(pts, running, now)
             }
             Timing::Recorded => {
-                self.capture.anchor(|| self.opened + self.progress.lock().base);
+                // Never lock the progress inside of the clock: a new round locks them the other way round.
+                let base = self.progress.lock().base;
+                self.capture.anchor(|| self.opened + base);
                 self.capture.at(None, running, now)
             }
         };

@@ -9,6 +9,7 @@
 //! - A malformed stream ends in [`MediaEvent::Failed`](parapet_contracts::ports::media::MediaEvent), never in a crash.
 
 mod capture_time;
+mod decode_timer;
 mod decoder;
 mod errors;
 mod flow;

@@ -12,10 +12,7 @@ use std::{
 };
 
 use gstreamer::{self as gst, prelude::*};
-use parapet_contracts::{
-    ports::media::{MediaError, MediaEvent, MediaStats, MediaStream},
-    stats::DropReason,
-};
+use parapet_contracts::ports::media::{MediaError, MediaEvent, MediaStats, MediaStream};
 use parking_lot::Mutex;
 
 use crate::{errors, flow::Flow};
@@ -91,7 +88,6 @@ pub(crate) struct Player {
     at_end: AtEnd,
     bus: Arc<Mutex<Option<gst::Bus>>>,
     missing: Option<String>,
-    corrupt_told: u64,
 }
 
 /// How a round ended.
@@ -116,7 +112,7 @@ impl Player {
                 }
             })
         };
-        let player = Self { flow: Arc::clone(&flow), build, at_end, bus, missing: None, corrupt_told: 0 };
+        let player = Self { flow: Arc::clone(&flow), build, at_end, bus, missing: None };
         Running::start(flow, wake, move || player.run(pipeline))
     }
 
@@ -239,7 +235,6 @@ impl Player {
                     .and_then(|s| s.get::<String>("name").ok())
                     .or_else(|| self.missing.take());
             }
-            gst::MessageView::Qos(qos) => self.count_undecodable(qos),
             gst::MessageView::Latency(_) if pipeline.recalculate_latency().is_err() => {
                 tracing::debug!(source = %context.shown, "the latency could not be computed");
             }
@@ -256,19 +251,6 @@ impl Player {
             _ => {}
         }
         None
-    }
-
-    /// A decoder tells how many frames it could not decode.
-    fn count_undecodable(&mut self, qos: &gst::message::Qos) {
-        let decoder = qos.src().and_then(|src| src.downcast_ref::<gst::Element>()).and_then(gst::Element::factory);
-        if decoder.is_none_or(|factory| factory.name() != self.flow.decoding().decoder) {
-            return;
-        }
-        if let (_, gst::GenericFormattedValue::Buffers(Some(dropped))) = qos.stats() {
-            let dropped = *dropped;
-            self.flow.counters.dropped(DropReason::Corrupt, dropped.saturating_sub(self.corrupt_told));
-            self.corrupt_told = dropped;
-        }
     }
 }
 

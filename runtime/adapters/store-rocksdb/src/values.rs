@@ -12,7 +12,9 @@ const VERSION: u8 = 1;
 
 /// A thing as a value.
 pub fn to_json<T: Serialize>(db: &Db, thing: &T) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = vec![VERSION];
+    // Most things fit without growing.
+    let mut bytes = Vec::with_capacity(1024);
+    bytes.push(VERSION);
     serde_json::to_writer(&mut bytes, thing).map_err(|e| db.io(&format!("a value has no JSON: {e}")))?;
     Ok(bytes)
 }

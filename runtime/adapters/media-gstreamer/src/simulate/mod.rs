@@ -3,6 +3,7 @@
 //! Each client gets the video from its beginning, a stream of its own that never ends: at the end of the file it goes on with
 //! the first frame, with timestamps that keep growing. So a test sees the same pictures at the same time each run.
 
+mod faults;
 mod feed;
 mod reader;
 mod server;
@@ -65,6 +66,12 @@ pub struct SimOptions {
     pub users: Vec<Credentials>,
     /// Ask for the password with digest (RFC 2617) rather than basic authentication.
     pub digest: bool,
+    /// Which share of the RTP packets is lost on the way, 0.0 to 1.0.
+    pub loss: f64,
+    /// Which share of the RTP packets is damaged on the way, 0.0 to 1.0: a few bytes of their payload are changed.
+    pub damage: f64,
+    /// Where the random numbers for loss and damage begin; the same seed does the same to the same packets.
+    pub seed: u64,
 }
 
 impl Default for SimOptions {
@@ -77,6 +84,9 @@ impl Default for SimOptions {
             repeat: true,
             users: Vec::new(),
             digest: false,
+            loss: 0.0,
+            damage: 0.0,
+            seed: 1,
         }
     }
 }

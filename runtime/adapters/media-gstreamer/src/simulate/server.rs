@@ -11,7 +11,7 @@ use parapet_contracts::ports::media::MediaError;
 use parking_lot::Mutex;
 
 use super::{
-    SimOptions, SimSource,
+    SimOptions, SimSource, faults,
     feed::{self, Control},
     reader::{Codec, Reader},
 };
@@ -126,14 +126,18 @@ fn factory(
     factory.set_launch(&format!(
         "( appsrc name=feed format=time block=true max-bytes={FEED_BYTES} max-buffers={FEED_PICTURES} ! {payload} name=pay0 pt=96 )"
     ));
-    let (files, repeat, control) = (Arc::new(files.clone()), options.repeat, Arc::clone(control));
+    let (files, options, control) = (Arc::new(files.clone()), options.clone(), Arc::clone(control));
     factory.connect_media_configure(move |_, media| {
-        let feed = media.element().downcast::<gst::Bin>().ok().and_then(|bin| bin.by_name("feed"));
+        let bin = media.element().downcast::<gst::Bin>().ok();
+        if let Some(payloader) = bin.as_ref().and_then(|bin| bin.by_name("pay0")) {
+            faults::inject(&payloader, &options);
+        }
+        let feed = bin.and_then(|bin| bin.by_name("feed"));
         let Some(feed) = feed.and_then(|feed| feed.downcast::<gst_app::AppSrc>().ok()) else {
             tracing::warn!("a simulated camera's stream has no feed");
             return;
         };
-        feed_when_asked(&feed, Arc::clone(&files), repeat, Arc::clone(&control));
+        feed_when_asked(&feed, Arc::clone(&files), options.repeat, Arc::clone(&control));
     });
     Ok(factory)
 }

@@ -1,0 +1,88 @@
+//! How a command finds the running site and asks it.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use parapet_contracts::ports::probe::NoProbe;
+use serde::de::DeserializeOwned;
+
+/// Which site to ask.
+#[derive(Debug, Args)]
+pub struct SiteAddress {
+    /// The running site's address.
+    #[arg(long, env = "PARAPET_URL", value_name = "URL")]
+    url: Option<String>,
+    /// The site's folder: the address in its site.yaml is asked.
+    #[arg(long, value_name = "DIR")]
+    config: Option<PathBuf>,
+}
+
+/// Asks one site.
+pub struct Client {
+    base: String,
+    token: Option<String>,
+    http: reqwest::blocking::Client,
+}
+
+const DEFAULT: &str = "http://127.0.0.1:8080";
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl SiteAddress {
+    /// A client for the site that was named: by `--url` or `PARAPET_URL`, by `--config`, else at the default address.
+    ///
+    /// # Errors
+    /// When the folder that was named holds no site.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        let base = match (&self.url, &self.config) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, Some(folder)) => address_in(folder)?,
+            (None, None) => DEFAULT.to_owned(),
+        };
+        let http = reqwest::blocking::Client::builder().timeout(PATIENCE).build()?;
+        Ok(Client { base, token: std::env::var("PARAPET_TOKEN").ok(), http })
+    }
+}
+
+fn address_in(folder: &std::path::Path) -> anyhow::Result<String> {
+    let secrets = parapet_config::Secrets::standard();
+    let loaded = parapet_config::load(folder, &NoProbe, &secrets).map_err(|problems| anyhow!("{problems}"))?;
+    let mut address = loaded.config.site.http;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    Ok(format!("http://{address}"))
+}
+
+impl Client {
+    /// Asks for `path` under `/api/v1`.
+    ///
+    /// # Errors
+    /// When the site can't be reached, or answers with an error.
+    pub fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
+        let url = format!("{}/api/v1/{path}", self.base);
+        let mut request = self.http.get(&url).query(query);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().map_err(|error| {
+            let hint = "is the site running? Name it with --url, PARAPET_URL or --config";
+            anyhow!("{} can't be asked ({}); {hint}", self.base, root_cause(&error))
+        })?;
+        let status = answer.status();
+        let body = answer.text().context("reading the answer")?;
+        if !status.is_success() {
+            let problem: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+            return Err(anyhow!("{}", problem["detail"].as_str().unwrap_or(status.as_str())));
+        }
+        serde_json::from_str(&body).with_context(|| format!("{url} answered something else than expected"))
+    }
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

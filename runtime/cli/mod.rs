@@ -1,0 +1,86 @@
+//! The command line. One file a command; exit codes: 0 done, 1 failed, 2 wrong input.
+
+mod alerts;
+// mod check;
+mod client;
+mod demo;
+mod detect;
+mod errors;
+mod follow;
+// mod init;
+mod run;
+// mod schema;
+mod simulate_camera;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Real-time video events for the edge: cameras in, alerts out, nothing lost.
+#[derive(Debug, Parser)]
+#[command(name = "parapet", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a site until it is told to stop.
+    Run(run::RunArgs),
+    /// Check a site's configuration and tell all errors at once.
+    // Check(check::CheckArgs),
+    /// Print the JSON Schema of a kind of configuration file.
+    // Schema(schema::SchemaArgs),
+    /// Write a site to start from.
+    // Init(init::InitArgs),
+    /// Try a model on a video or a picture, without a site.
+    Detect(detect::DetectArgs),
+    /// Show how the running site fares.
+    Status(status::StatusArgs),
+    /// List the alerts of the running site.
+    Alerts(alerts::AlertsArgs),
+    /// List the error journal of the running site.
+    Errors(errors::ErrorsArgs),
+    /// Run a site that needs nothing from outside, and show what it sees.
+    Demo(demo::DemoArgs),
+    /// Play a video file as an RTSP camera, over and over.
+    SimulateCamera(simulate_camera::SimulateCameraArgs),
+}
+
+/// Runs a command.
+pub fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Run(args) => run::run(args),
+        // Command::Check(args) => check::run(args),
+        // Command::Schema(args) => schema::run(args),
+        // Command::Init(args) => init::run(args),
+        Command::Detect(args) => detect::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Alerts(args) => alerts::run(args),
+        Command::Errors(args) => errors::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::SimulateCamera(args) => simulate_camera::run(args),
+    };
+    result.unwrap_or_else(|error| {
+        tell(&format!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Wrong input, as opposed to a failure.
+pub(crate) const WRONG_INPUT: u8 = 2;
+
+/// A line for people, on standard error.
+#[allow(clippy::print_stderr, reason = "the one place that speaks to people on standard error")]
+pub(crate) fn tell(line: &str) {
+    eprintln!("{line}");
+}
+
+/// A line on standard output. `false` when nobody reads it any more.
+pub(crate) fn say(line: &str) -> bool {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+}

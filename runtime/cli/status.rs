@@ -1,0 +1,108 @@
+//! `parapet status`: how the running site fares.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{
+    client::SiteAddress,
+    follow::{Format, repeat},
+    say,
+};
+
+/// Show how the site fares.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    site: SiteAddress,
+    /// Show it again every second.
+    #[arg(long, short)]
+    follow: bool,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the site can't be asked.
+pub fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
+    let client = args.site.client()?;
+    repeat(args.follow, || {
+        let status: Value = client.get("status", &[])?;
+        Ok(match args.format {
+            Format::Json => say(&status.to_string()),
+            Format::Text => say(&text(&status)),
+        })
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(status: &Value) -> String {
+    let mut lines = vec![format!("site {}  (parapet {})", word(&status["site"]["id"]), word(&status["site"]["version"]))];
+    section(&mut lines, "cameras", &status["cameras"], |camera| {
+        let s = &camera["status"];
+        let age = s["last_frame_age_s"].as_f64().map_or("no frame yet".into(), |age| format!("last frame {age:.1} s ago"));
+        let format = &s["format"];
+        let decoder = if format.is_object() {
+            format!("{}×{} {} by {}", format["width"], format["height"], word(&format["codec"]), word(&format["decoder"]))
+        } else {
+            "no format yet".to_owned()
+        };
+        let error = s["last_error"].as_str().map(|error| format!("; last error: {error}")).unwrap_or_default();
+        format!(
+            "{:<20} {:<11} {} in, {} wanted, {} reconnects, {age}, {decoder}{error}",
+            word(&camera["id"]), word(&s["state"]), s["frames_in"], s["frames_wanted"], s["reconnects"]
+        )
+    });
+    section(&mut lines, "models", &status["models"], |model| {
+        let wait = model["wait_ms"].as_f64().unwrap_or_default();
+        let look = model["inference_ms"].as_f64().unwrap_or_default();
+        format!(
+            "{:<20} {} frames, {} objects, {look:.1} ms each, {wait:.1} ms waiting; {}",
+            word(&model["model"]), model["inferences"], model["objects"], word(&model["description"])
+        )
+    });
+    section(&mut lines, "rules", &status["rules"], |rule| {
+        let s = &rule["status"];
+        format!("{:<20} {} events, {} matched, {} alerts", word(&rule["id"]), s["events"], s["matched"], s["fired"])
+    });
+    section(&mut lines, "ways out", &status["uploaders"], |out| {
+        let s = &out["status"];
+        let why = s["why"].as_str().map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{:<20} {}{why}; {} waiting, {} sent", word(&out["id"]), word(&s["state"]), out["waiting"], s["sent"])
+    });
+    let store = &status["store"];
+    let size = store["disk_bytes"].as_f64().unwrap_or_default() / (1 << 20) as f64;
+    lines.push(format!(
+        "store: {} alerts, {} events, {} errors, {size:.1} MiB",
+        store["alerts"], store["events"], store["errors"]
+    ));
+    lines.push("actors".to_owned());
+    tree(&mut lines, &status["tree"], 1);
+    lines.join("\n")
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("–")
+}
+
+fn section(lines: &mut Vec<String>, title: &str, list: &Value, line: impl Fn(&Value) -> String) {
+    let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    if !items.is_empty() {
+        lines.push(title.to_owned());
+        lines.extend(items.iter().map(|item| format!("  {}", line(item))));
+    }
+}
+
+fn tree(lines: &mut Vec<String>, node: &Value, depth: usize) {
+    let restarts = node["restarts"].as_u64().unwrap_or(0);
+    let restarts = if restarts > 0 { format!(", {restarts} restarts") } else { String::new() };
+    let error = node["last_error"]["text"].as_str().map(|text| format!(": {text}")).unwrap_or_default();
+    lines.push(format!("{}{} {}{restarts}{error}", "  ".repeat(depth), word(&node["id"]), word(&node["state"])));
+    for child in node["children"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        tree(lines, child, depth + 1);
+    }
+}

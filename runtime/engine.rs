@@ -1,0 +1,118 @@
+//! Engines over ONNX Runtime: a model file of the configuration, and what the file itself tells, become a detector in a session.
+
+use std::sync::Arc;
+
+use parapet_actors::model::{Engine, EngineError, EngineFactory, Seen};
+use parapet_config::{ChannelOrder, Model, Resize, SlotConfig};
+use parapet_contracts::{
+    ErrorKind, Picture,
+    ports::inference::{InferencePort, InferenceSession, SessionOptions},
+};
+use parapet_vision::{Channels, Detector, Guessed, InputTensor, OnnxSummary, Overrides, SizePx, guess};
+
+/// Builds engines through an inference port.
+pub struct Engines {
+    inference: Arc<dyn InferencePort>,
+}
+
+impl Engines {
+    /// Engines whose models the port loads.
+    pub fn new(inference: Arc<dyn InferencePort>) -> Self {
+        Self { inference }
+    }
+}
+
+impl EngineFactory for Engines {
+    fn build(&self, model: &Model, slot: &SlotConfig) -> Result<Box<dyn Engine>, EngineError> {
+        let Some(file) = &model.file else {
+            return Err(fatal("no_file", format!("model {} names no file", model.id)));
+        };
+        let options = SessionOptions { device: slot.device, threads: slot.threads, ..SessionOptions::default() };
+        let session = self
+            .inference
+            .load(file, &options)
+            .map_err(|error| EngineError { kind: error.kind, code: error.code, text: error.text })?;
+        // The graph is a hint: without it the guess is less certain, and says so.
+        let summary = OnnxSummary::read(file).ok();
+        let guessed = guess::guess(session.signature(), summary.as_ref(), &overrides(model))
+            .map_err(|error| fatal("unknown_layout", format!("{}: {error}", file.display())))?;
+        let detector = Detector::new(guessed.settings.clone(), session.signature())
+            .map_err(|error| fatal("settings", format!("models/{}.yaml: {error}", model.id)))?;
+        let input = detector.new_input();
+        Ok(Box::new(VisionEngine { detector, session, input, description: describe(model, &guessed) }))
+    }
+}
+
+fn fatal(code: &'static str, text: String) -> EngineError {
+    EngineError { kind: ErrorKind::Fatal, code, text }
+}
+
+pub(crate) fn overrides(model: &Model) -> Overrides {
+    let io = &model.io;
+    Overrides {
+        layout: io.layout.clone(),
+        size: io.size.map(|(width, height)| SizePx { width, height }),
+        channels: io.channels.map(|order| match order {
+            ChannelOrder::Rgb => Channels::Rgb,
+            ChannelOrder::Bgr => Channels::Bgr,
+        }),
+        scale: io.scale,
+        mean: io.mean,
+        std: io.std,
+        resize: io.resize.map(|resize| match resize {
+            Resize::Letterbox => parapet_vision::Resize::Letterbox,
+            Resize::LetterboxCentre => parapet_vision::Resize::LetterboxCentre,
+            Resize::Stretch => parapet_vision::Resize::Stretch,
+        }),
+        pad: io.pad,
+        labels: io.labels.clone(),
+        min_score: Some(model.min_score),
+        label_scores: model.min_score_by_label.clone(),
+        iou: Some(model.nms_iou),
+        class_agnostic: None,
+        max_detections: Some(model.max_detections),
+    }
+}
+
+fn describe(model: &Model, guessed: &Guessed) -> String {
+    let s = &guessed.settings;
+    let unsure: Vec<_> = guessed.findings.iter().filter(|f| f.is_uncertain()).map(|f| f.what).collect();
+    let doubt = if unsure.is_empty() {
+        String::new()
+    } else {
+        format!("; unsure of {}: name it in models/{}.yaml if detections are wrong", unsure.join(", "), model.id)
+    };
+    format!("{} {} {} {}, {} labels{doubt}", s.layout, s.size, s.channels, s.resize, s.labels.len())
+}
+
+struct VisionEngine {
+    detector: Detector,
+    session: Box<dyn InferenceSession>,
+    input: InputTensor,
+    description: String,
+}
+
+impl Engine for VisionEngine {
+    fn look(&mut self, picture: &Picture) -> Result<Seen, EngineError> {
+        let reject = |code, text| EngineError { kind: ErrorKind::Reject, code, text };
+        let placement =
+            self.detector.prepare(picture, None, &mut self.input).map_err(|error| reject("prepare", error.to_string()))?;
+        let mut decoded = None;
+        let (detector, view) = (&self.detector, self.input.view());
+        self.session
+            .run(&[view], &mut |outputs| decoded = Some(detector.decode(&placement, outputs)))
+            .map_err(|error| EngineError { kind: error.kind, code: error.code, text: error.text })?;
+        match decoded {
+            Some(Ok(decoded)) => {
+                let refused = decoded.refused.iter().map(|r| (r.reason.as_str(), r.count)).collect();
+                Ok(Seen { objects: decoded.objects, refused })
+            }
+            Some(Err(error)) => Err(reject(error.reason.as_str(), error.text)),
+            None => Err(reject("run_failed", "the runtime returned without an answer".to_owned())),
+        }
+    }
+
+    fn description(&self) -> String {
+        self.description.clone()
+    }
+}

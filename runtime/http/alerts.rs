@@ -1,0 +1,122 @@
+//! Alerts, their pictures, and the error journal.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use parapet_contracts::{
+    Alert, CameraId, ErrorRecord, RuleId, Severity, Timestamp,
+    ports::store::{AlertQuery, ErrorQuery, Page},
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{AppState, error::Problem, site::read};
+
+/// Entries of a page unless told otherwise, and at most.
+const PAGE: usize = 50;
+const LARGEST_PAGE: usize = 500;
+
+/// Which alerts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlertFilter {
+    camera: Option<CameraId>,
+    rule: Option<RuleId>,
+    /// At least this severe.
+    severity: Option<Severity>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Which error records.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorFilter {
+    actor: Option<String>,
+    since: Option<Timestamp>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// How to show a picture.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageOptions {
+    /// Draw the boxes of the objects.
+    #[serde(default)]
+    boxes: bool,
+}
+
+fn limit(wanted: Option<usize>) -> Result<usize, Problem> {
+    match wanted.unwrap_or(PAGE) {
+        limit @ 1..=LARGEST_PAGE => Ok(limit),
+        limit => Err(Problem::bad_request(format!("limit={limit}: 1 to {LARGEST_PAGE} is expected"))),
+    }
+}
+
+fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    query.map(|Query(filter)| filter).map_err(|error| Problem::bad_request(error.body_text()))
+}
+
+/// `GET /api/v1/alerts`: newest first; `next` of the answer is the next page's `after`.
+pub async fn list(
+    State(state): State<AppState>,
+    filter: Result<Query<AlertFilter>, QueryRejection>,
+) -> Result<Json<Page<Alert>>, Problem> {
+    let AlertFilter { camera, rule, severity, since, until, after, limit: wanted } = query(filter)?;
+    let query = AlertQuery { camera, rule, at_least: severity, since, until, after, limit: limit(wanted)? };
+    read(&state, move |store| store.alerts(&query)).await.map(Json)
+}
+
+/// `GET /api/v1/alerts/{id}`
+pub async fn one(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<Alert>, Problem> {
+    find(&state, &id).await.map(Json)
+}
+
+async fn find(state: &AppState, id: &str) -> Result<Alert, Problem> {
+    let no_such = || Problem::not_found(format!("there is no alert {id:?}"));
+    let id: Uuid = id.parse().map_err(|_| no_such())?;
+    read(state, move |store| store.alert(id)).await?.ok_or_else(no_such)
+}
+
+/// `GET /api/v1/alerts/{id}/image`: the picture as it was kept, or with `?boxes=true` with the objects' boxes drawn in.
+pub async fn image(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    options: Result<Query<ImageOptions>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let ImageOptions { boxes } = query(options)?;
+    let alert = find(&state, &id).await?;
+    let Some(reference) = alert.evidence.clone() else {
+        return Err(Problem::not_found(format!("no picture of alert {id} could be kept; the error journal says why")));
+    };
+    let port = std::sync::Arc::clone(&state.site.links().ports.evidence);
+    let media_type = reference.media_type.clone();
+    let picture = tokio::task::spawn_blocking(move || {
+        let jpeg = port.read(&reference)?;
+        if !boxes {
+            return Ok(jpeg);
+        }
+        let drawn: Vec<_> = alert.objects.iter().map(|o| (o.bbox, o.label.as_str(), o.score)).collect();
+        parapet_evidence_fs::draw::with_boxes(&jpeg, &drawn)
+    });
+    match picture.await {
+        Ok(picture) => Ok(([(header::CONTENT_TYPE, media_type)], picture?).into_response()),
+        Err(error) => Err(Problem::internal(format!("reading the picture: {error}"))),
+    }
+}
+
+/// `GET /api/v1/errors`: the error journal, last seen first.
+pub async fn errors(
+    State(state): State<AppState>,
+    filter: Result<Query<ErrorFilter>, QueryRejection>,
+) -> Result<Json<Page<ErrorRecord>>, Problem> {
+    let ErrorFilter { actor, since, after, limit: wanted } = query(filter)?;
+    let query = ErrorQuery { actor, since, after, limit: limit(wanted)? };
+    read(&state, move |store| store.errors(&query)).await.map(Json)
+}

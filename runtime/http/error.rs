@@ -1,0 +1,66 @@
+//! Errors as answers: problem details (RFC 9457).
+
+use axum::{
+    http::{StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use parapet_contracts::ports::{evidence::EvidenceError, store::StoreError};
+
+/// An error that a client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    /// There is no such thing.
+    pub fn not_found(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, code: "not_found", detail: what.into() }
+    }
+
+    /// The request can't be understood.
+    pub fn bad_request(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: "bad_request", detail: what.into() }
+    }
+
+    /// Something here has failed.
+    pub fn internal(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "internal", detail: what.into() }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error.code {
+            "bad_cursor" => Self::bad_request(error.text),
+            code => Self { status: StatusCode::SERVICE_UNAVAILABLE, code, detail: error.text },
+        }
+    }
+}
+
+impl From<EvidenceError> for Problem {
+    fn from(error: EvidenceError) -> Self {
+        let status = if error.code == "not_found" { StatusCode::NOT_FOUND } else { StatusCode::SERVICE_UNAVAILABLE };
+        Self { status, code: error.code, detail: error.text }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason(),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+    }
+}
+
+/// A path that leads nowhere.
+pub async fn no_such_route(uri: Uri) -> Problem {
+    Problem::not_found(format!("there is no {}; the API lives under /api/v1", uri.path()))
+}

@@ -1,0 +1,64 @@
+//! HTTP: health, metrics, and what the site tells as JSON under `/api/v1`.
+//!
+//! It promises: an answer never holds a secret; a request that reads the store does not hold up the runtime; every error is JSON with
+//! a sentence that says what to do.
+
+mod alerts;
+mod error;
+mod health;
+mod site;
+
+use std::{net::TcpListener, sync::Arc};
+
+use axum::{Router, routing::get};
+use parapet_actors::{
+    site::Site,
+    worker::{LoopResult, Stop},
+};
+
+use crate::telemetry::Metrics;
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct AppState {
+    /// The site.
+    pub site: Arc<Site>,
+    /// Its metrics.
+    pub metrics: Metrics,
+}
+
+/// All routes.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/api/v1/site", get(site::site))
+        .route("/api/v1/status", get(site::status))
+        .route("/api/v1/tree", get(site::tree))
+        .route("/api/v1/cameras", get(site::cameras))
+        .route("/api/v1/cameras/{id}", get(site::camera))
+        .route("/api/v1/models", get(site::models))
+        .route("/api/v1/rules", get(site::rules))
+        .route("/api/v1/uploaders", get(site::uploaders))
+        .route("/api/v1/alerts", get(alerts::list))
+        .route("/api/v1/alerts/{id}", get(alerts::one))
+        .route("/api/v1/alerts/{id}/image", get(alerts::image))
+        .route("/api/v1/errors", get(alerts::errors))
+        .fallback(error::no_such_route)
+        .with_state(state)
+}
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, state: AppState, stop: Stop) -> LoopResult {
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| format!("HTTP: {error}"))?;
+    let serving = axum::serve(listener, router(state));
+    // Open requests are cut off: they only read, and a follower would never end.
+    tokio::select! {
+        () = stop.wait() => Ok(()),
+        result = async { serving.await } => result.map_err(|error| format!("HTTP: {error}")),
+    }
+}

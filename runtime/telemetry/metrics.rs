@@ -1,0 +1,70 @@
+//! Metrics for Prometheus. Names follow `parapet_<noun>_<unit>[_total]`; what actors count on boards is read when it is asked for.
+
+use metrics::{counter, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use parapet_actors::site::Site;
+
+/// Upper bounds in seconds that tell a frame's steps apart, from a tenth of a millisecond to ten seconds.
+const SECONDS: [f64; 15] =
+    [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// The process's recorder.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Installs the recorder of the process.
+    ///
+    /// # Errors
+    /// When one was installed before.
+    pub fn install() -> anyhow::Result<Self> {
+        Ok(Self(PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?))
+    }
+
+    /// All metrics in Prometheus' text format, the boards of `site` included.
+    pub fn render(&self, site: &Site) -> String {
+        describe_site(site);
+        self.0.run_upkeep();
+        self.0.render()
+    }
+}
+
+/// Puts what the actors' boards say into the recorder.
+pub fn describe_site(site: &Site) {
+    for (id, board) in site.cameras() {
+        let (status, camera) = (board.status(), id.to_string());
+        counter!("parapet_camera_frames_total", "camera" => camera.clone()).absolute(status.frames_in);
+        counter!("parapet_camera_frames_wanted_total", "camera" => camera.clone()).absolute(status.frames_wanted);
+        counter!("parapet_camera_bytes_total", "camera" => camera.clone()).absolute(status.bytes_in);
+        for (reason, count) in status.dropped {
+            counter!("parapet_camera_dropped_total", "camera" => camera.clone(), "reason" => reason.as_str()).absolute(count);
+        }
+        gauge!("parapet_camera_decode_seconds", "camera" => camera.clone()).set(status.decode_ms / 1e3);
+        gauge!("parapet_camera_up_info", "camera" => camera.clone())
+            .set(f64::from(u8::from(status.state == parapet_actors::camera::CameraState::Live)));
+        if let Some(age) = status.last_frame_age_s {
+            gauge!("parapet_camera_frame_age_seconds", "camera" => camera).set(age);
+        }
+    }
+    for (id, board) in site.models() {
+        let (status, model) = (board.status(), id.to_string());
+        counter!("parapet_model_inferences_total", "model" => model.clone()).absolute(status.inferences);
+        counter!("parapet_model_objects_total", "model" => model.clone()).absolute(status.objects);
+        gauge!("parapet_model_waiting_frames", "model" => model.clone()).set(status.waiting as f64);
+        for feed in status.cameras {
+            let labels = [("model", model.clone()), ("camera", feed.camera)];
+            counter!("parapet_model_offered_total", &labels).absolute(feed.offered);
+            counter!("parapet_model_taken_total", &labels).absolute(feed.taken);
+            for (reason, count) in feed.dropped {
+                let [m, c] = labels.clone();
+                counter!("parapet_model_dropped_total", &[m, c, ("reason", reason.to_owned())]).absolute(count);
+            }
+        }
+    }
+    for (id, feed) in site.rules() {
+        let (status, rule) = (feed.status(), id.to_string());
+        counter!("parapet_rule_events_total", "rule" => rule.clone()).absolute(status.stats.events);
+        counter!("parapet_rule_matched_total", "rule" => rule.clone()).absolute(status.stats.matched);
+        counter!("parapet_rule_late_total", "rule" => rule).absolute(status.stats.late);
+    }
+}
