@@ -7,5 +7,6 @@ pub mod engine;
 pub mod http;
 pub mod probe;
 pub mod process;
+pub mod reload;
 pub mod sinks;
 pub mod telemetry;

@@ -21,6 +21,7 @@ use parapet_supervision::{ChildSpec, Ended, Shutdown, ShutdownReport, StartConte
 use crate::{
     assemble::{Assembly, GOODBYE, assemble, bind_http},
     http::{self, AppState},
+    reload::ReloadBoard,
     telemetry::{AlertTraces, Metrics},
 };
 
@@ -34,6 +35,8 @@ pub struct SiteProcess {
     pub broker: String,
     /// Failures.
     pub journal: Journal,
+    /// What the last reload came to.
+    pub reload: ReloadBoard,
     assembly: Assembly,
     traces: Arc<AlertTraces>,
     shutdown: Duration,
@@ -62,9 +65,11 @@ impl SiteProcess {
         let traces = Arc::new(traces);
         let observers = Observers { traces: Arc::clone(&traces), other: alerts };
         let assembly = assemble(&config, Arc::new(observers), clock, &journal)?;
+        let board = ReloadBoard::default();
+        let reload = board.clone();
         let (shutdown, broker) = (config.site.shutdown, assembly.broker.clone());
         let site = topology::start(config, assembly.ports.clone(), journal.clone(), |site| {
-            vec![http_child(listener, AppState { site: Arc::clone(site), metrics })]
+            vec![http_child(listener, AppState { site: Arc::clone(site), metrics, reload })]
         })
         .await?;
         site.links().bus_feed.status(None, Health::Online, None);
@@ -72,7 +77,7 @@ impl SiteProcess {
         if !slow.is_empty() {
             tracing::warn!(actors = slow.join(", "), "still starting after {} s", SETTLE.as_secs());
         }
-        Ok(Self { site, http, broker, journal, assembly, traces, shutdown })
+        Ok(Self { site, http, broker, journal, reload: board, assembly, traces, shutdown })
     }
 
     /// Runs until a signal or the end of `until`, then stops in order. A second signal ends the process at once.

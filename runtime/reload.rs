@@ -39,7 +39,7 @@ impl ReloadBoard {
 
 /// Follows the site's folder and applies what changes. Never ends.
 pub fn follow(folder: PathBuf, process: &SiteProcess) -> impl Future<Output = ()> + Send + 'static {
-    follow_on(folder, Arc::clone(&process.site), process.journal.clone(), ReloadBoard::default())
+    follow_on(folder, Arc::clone(&process.site), process.journal.clone(), process.reload.clone())
 }
 
 /// As [`follow`], and notes on `board` what the last reload came to.

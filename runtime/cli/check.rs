@@ -105,3 +105,55 @@ fn sentence(config: &SiteConfig) -> String {
         config.site.http,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use parapet_contracts::ports::probe::NoProbe;
+
+    use super::*;
+
+    fn checked(files: &[(&str, &str)]) -> Result<Loaded, Problems> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        load(dir.path(), &NoProbe, &Secrets::standard())
+    }
+
+    #[test]
+    fn a_good_site_is_summed_up_in_a_sentence_and_in_json() {
+        let result = checked(&[("site.yaml", "site: {id: yard}\n"), ("cameras/gate.yaml", "source: test://ball\n")]);
+        let loaded = result.as_ref().unwrap();
+        assert_eq!(
+            sentence(&loaded.config),
+            "ok: site yard with 1 camera, 0 models, 0 rules and 0 uploaders; HTTP on 127.0.0.1:8080, its own MQTT broker on 127.0.0.1:1883"
+        );
+        let json: serde_json::Value = serde_json::from_str(&json(&result).unwrap()).unwrap();
+        assert_eq!(json["ok"], true);
+        assert_eq!(json["site"]["cameras"], 1);
+    }
+
+    #[test]
+    fn errors_in_json_have_file_line_column_message_and_help() {
+        let result = checked(&[("site.yaml", "site: {id: yard}\nhtpp: {}\n"), ("cameras/gate.yaml", "source: test://ball\nfps: 5\n")]);
+        let json: serde_json::Value = serde_json::from_str(&json(&result).unwrap()).unwrap();
+        assert_eq!(json["ok"], false);
+        let errors = json["errors"].as_array().unwrap();
+        assert_eq!(errors.len(), 2, "{json}");
+        assert_eq!((errors[0]["file"].as_str(), errors[0]["line"].as_u64(), errors[0]["column"].as_u64()), (Some("cameras/gate.yaml"), Some(2), Some(6)));
+        assert_eq!(errors[0]["help"], "give the unit: `5fps`");
+        assert_eq!(errors[1]["message"], "unknown key `htpp`");
+    }
+
+    #[test]
+    fn a_folder_without_a_site_file_names_the_command_that_makes_one() {
+        let problems = checked(&[("cameras/gate.yaml", "source: test://ball\n")]).unwrap_err();
+        let line = problems.to_string();
+        assert!(line.starts_with("site.yaml:1:1: the folder `") && line.contains("has no site.yaml; make a site to start from with `parapet init "), "{line}");
+    }
+}

@@ -1,15 +1,15 @@
 //! The command line. One file a command; exit codes: 0 done, 1 failed, 2 wrong input.
 
 mod alerts;
-// mod check;
+mod check;
 mod client;
 mod demo;
 mod detect;
 mod errors;
 mod follow;
-// mod init;
+mod init;
 mod run;
-// mod schema;
+mod schema;
 mod simulate_camera;
 mod status;
 
@@ -30,11 +30,11 @@ enum Command {
     /// Run a site until it is told to stop.
     Run(run::RunArgs),
     /// Check a site's configuration and tell all errors at once.
-    // Check(check::CheckArgs),
+    Check(check::CheckArgs),
     /// Print the JSON Schema of a kind of configuration file.
-    // Schema(schema::SchemaArgs),
+    Schema(schema::SchemaArgs),
     /// Write a site to start from.
-    // Init(init::InitArgs),
+    Init(init::InitArgs),
     /// Try a model on a video or a picture, without a site.
     Detect(detect::DetectArgs),
     /// Show how the running site fares.
@@ -53,9 +53,9 @@ enum Command {
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(args),
-        // Command::Check(args) => check::run(args),
-        // Command::Schema(args) => schema::run(args),
-        // Command::Init(args) => init::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Init(args) => init::run(args),
         Command::Detect(args) => detect::run(args),
         Command::Status(args) => status::run(args),
         Command::Alerts(args) => alerts::run(args),

@@ -6,7 +6,7 @@ use clap::Args;
 use parapet_config::{Secrets, SiteConfig, load};
 
 use super::{WRONG_INPUT, tell};
-use crate::{probe::OnnxProbe, process::SiteProcess, telemetry};
+use crate::{probe::OnnxProbe, process::SiteProcess, reload, telemetry};
 
 /// Run a site.
 #[derive(Debug, Args)]
@@ -35,7 +35,8 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     in_runtime(async move {
         let process = SiteProcess::start(loaded.config, None).await?;
         announce(&process);
-        process.run_until(std::future::pending()).await?;
+        let reloading = reload::follow(args.config, &process);
+        process.run_until(reloading).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

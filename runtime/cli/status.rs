@@ -42,6 +42,9 @@ pub fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
 
 fn text(status: &Value) -> String {
     let mut lines = vec![format!("site {}  (parapet {})", word(&status["site"]["id"]), word(&status["site"]["version"]))];
+    section(&mut lines, "the files on the disk have errors; what ran before runs on", &status["refused_configuration"], |problem| {
+        word(problem).to_owned()
+    });
     section(&mut lines, "cameras", &status["cameras"], |camera| {
         let s = &camera["status"];
         let age = s["last_frame_age_s"].as_f64().map_or("no frame yet".into(), |age| format!("last frame {age:.1} s ago"));

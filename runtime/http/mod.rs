@@ -16,7 +16,7 @@ use parapet_actors::{
     worker::{LoopResult, Stop},
 };
 
-use crate::telemetry::Metrics;
+use crate::{reload::ReloadBoard, telemetry::Metrics};
 
 /// What the routes share.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub struct AppState {
     pub site: Arc<Site>,
     /// Its metrics.
     pub metrics: Metrics,
+    /// What the last reload came to.
+    pub reload: ReloadBoard,
 }
 
 /// All routes.

@@ -71,6 +71,8 @@ pub struct UploaderInfo {
 #[derive(Debug, Serialize)]
 pub struct Status {
     site: SiteInfo,
+    /// Errors that keep the files on the disk from being used; empty when they are what runs.
+    refused_configuration: Vec<String>,
     tree: NodeStatus,
     cameras: Vec<CameraInfo>,
     models: Vec<ModelStatus>,
@@ -88,6 +90,7 @@ pub async fn site(State(state): State<AppState>) -> Json<SiteInfo> {
 pub async fn status(State(state): State<AppState>) -> Result<Json<Status>, Problem> {
     Ok(Json(Status {
         site: site_info(&state),
+        refused_configuration: refused(&state),
         tree: state.site.tree(),
         cameras: camera_infos(&state),
         models: model_infos(&state),
@@ -126,6 +129,10 @@ pub async fn rules(State(state): State<AppState>) -> Json<Vec<RuleInfo>> {
 /// `GET /api/v1/uploaders`
 pub async fn uploaders(State(state): State<AppState>) -> Result<Json<Vec<UploaderInfo>>, Problem> {
     uploader_infos(&state).await.map(Json)
+}
+
+fn refused(state: &AppState) -> Vec<String> {
+    state.reload.refused().map(|problems| problems.list.iter().map(ToString::to_string).collect()).unwrap_or_default()
 }
 
 fn names<K: ToString, V>(map: &BTreeMap<K, V>) -> Vec<String> {
