@@ -188,8 +188,8 @@ pub(crate) struct Env {
     observer: Arc<dyn Observer>,
     /// Feeds the jitter.
     pub seed: u64,
-    /// Children killed while the tree shuts down.
-    pub kills: Mutex<Vec<KilledChild>>,
+    /// Children killed while the tree shuts down; `None` at all other times.
+    pub kills: Mutex<Option<Vec<KilledChild>>>,
 }
 
 impl Env {

@@ -1,6 +1,5 @@
 //! The end of a whole tree, in order and in time.
 
-use std::mem;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -43,7 +42,7 @@ pub async fn shutdown(root: &SupervisorHandle, limit: Duration) -> ShutdownRepor
     let Some(tree) = root.root() else {
         return ShutdownReport { killed: Vec::new(), cut_short: false, took: Duration::ZERO };
     };
-    tree.env.kills.lock().clear();
+    tree.env.kills.lock().get_or_insert_default();
     tree.cell.stop(Some("shutdown".to_owned()));
     let cut_short = timeout(limit, tree.cell.wait(None)).await.is_err();
     let mut left = Vec::new();
@@ -55,7 +54,7 @@ pub async fn shutdown(root: &SupervisorHandle, limit: Duration) -> ShutdownRepor
             tracing::error!(tree = root.id(), "the root supervisor did not end within {KILL_GRACE:?} of being killed");
         }
     }
-    let mut killed = mem::take(&mut *tree.env.kills.lock());
+    let mut killed = tree.env.kills.lock().take().unwrap_or_default();
     left.retain(|path| killed.iter().all(|child| child.path != *path));
     killed.extend(left.into_iter().map(|path| KilledChild { path, abandoned: false }));
     ShutdownReport { killed, cut_short, took: started.elapsed() }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Bench, Do, MINUTE, OnStart, OnStop, SECOND, millis, node, start, until, until_state};
+use common::{Bench, Do, MINUTE, OnStart, OnStop, SECOND, node, start, until, until_state};
 use parapet_supervision::{
     Backoff, Budget, ChildSpec, Ended, FailureKind, NodeState, Shutdown, StartError, Strategy, SupervisorSpec,
     WhenSpent,
@@ -153,5 +153,4 @@ async fn two_children_with_one_id_are_refused_at_the_start() {
     let error = spec.start().await.unwrap_err();
     assert!(matches!(error, StartError::DuplicateChild { .. }));
     assert_eq!(error.to_string(), "supervisor site has two children called a");
-    let _ = millis(0);
 }

@@ -3,10 +3,11 @@
 
 mod common;
 
+use std::future::pending;
 use std::time::Duration;
 
 use common::{Bench, Do, MINUTE, OnStart, SECOND, millis, node, start, until, until_state};
-use parapet_supervision::{Backoff, Budget, FailureKind, NodeState, Restart, WhenSpent};
+use parapet_supervision::{Backoff, Budget, ChildSpec, FailureKind, NodeState, Restart, WhenSpent};
 use tokio::time::{Instant, sleep};
 
 /// Fault 2: an actor fails at every start. At most 5 restarts in 60 s, then one a minute.
@@ -91,6 +92,46 @@ async fn a_start_that_hangs_is_given_up_and_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_start_that_hangs_had_spawned_is_killed() {
+    let bench = Bench::default();
+    let (slot, orders, diary) = (bench.slot("a"), bench.orders("a"), bench.diary.clone());
+    let half_way = ChildSpec::new("a", move |context| {
+        let (slot, orders, diary) = (slot.clone(), orders.clone(), diary.clone());
+        async move {
+            let probe = common::Probe { id: "a".into(), diary, orders, handlers: context.handler_heartbeat() };
+            context.spawn_into(&slot, probe, ()).await?;
+            pending().await
+        }
+    });
+    let slowly = WhenSpent::RetrySlowly { every: MINUTE };
+    let _site = start(&bench.supervisor("site").child(half_way.start_timeout(Some(SECOND)).when_spent(slowly))).await;
+    assert_eq!(bench.recorder.kinds("site/a"), [FailureKind::StartTimeout]);
+    assert!(!bench.slot("a").is_up());
+    until("it is dead", millis(50), || bench.orders("a").alive() == 0).await;
+    assert_eq!(bench.orders("a").starts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_dies_before_its_factory_returns_has_failed_with_its_own_words() {
+    let bench = Bench::default();
+    bench.orders("a").start_like(OnStart::FailSoon);
+    let (slot, orders, diary) = (bench.slot("a"), bench.orders("a"), bench.diary.clone());
+    let slow = ChildSpec::new("a", move |context| {
+        let (slot, orders, diary) = (slot.clone(), orders.clone(), diary.clone());
+        async move {
+            let probe = common::Probe { id: "a".into(), diary, orders, handlers: context.handler_heartbeat() };
+            let cell = context.spawn_into(&slot, probe, ()).await?.get_cell();
+            sleep(SECOND).await;
+            Ok(cell)
+        }
+    });
+    let site = start(&bench.supervisor("site").child(slow.backoff(Backoff::fixed(MINUTE)))).await;
+    until_state(&site, "a", NodeState::Backoff, SECOND).await;
+    assert_eq!(bench.recorder.kinds("site/a"), [FailureKind::Error]);
+    assert_eq!(bench.recorder.texts("site/a"), ["no luck after the start"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_that_hangs_counts_against_the_budget() {
     let bench = Bench::default();
     let site = start(&bench.supervisor("site").child(bench.probe("a").start_timeout(Some(SECOND)))).await;
@@ -116,8 +157,8 @@ async fn side_by_side_a_start_that_hangs_holds_up_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_factory_that_fails_or_panics_is_a_failure_of_its_child() {
     let bench = Bench::default();
-    let failing = parapet_supervision::ChildSpec::new("f", |_| async { Err("no model file".into()) });
-    let panicking = parapet_supervision::ChildSpec::new("p", |_| async { panic!("in the factory") });
+    let failing = ChildSpec::new("f", |_| async { Err("no model file".into()) });
+    let panicking = ChildSpec::new("p", |_| async { panic!("in the factory") });
     let slowly = WhenSpent::RetrySlowly { every: MINUTE };
     let spec = bench.supervisor("site").child(failing.when_spent(slowly)).child(panicking.when_spent(slowly));
     let _site = start(&spec).await;

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use common::{Bench, Do, MINUTE, SECOND, millis, node, start, until, until_state};
 use parapet_supervision::{ChildSpec, FailureKind, Heartbeat, NodeState, SlotError, WhenSpent};
@@ -110,8 +110,7 @@ async fn an_actor_that_blocks_its_thread_is_left_behind_and_a_successor_starts()
     let bench = Bench::default();
     let spec = bench.supervisor("site").child(bench.probe("a").stuck_after(millis(200))).child(bench.probe("b"));
     let site = start(&spec).await;
-    let (release, blocked) = mpsc::channel();
-    bench.tell("a", Do::Block(blocked));
+    let release = bench.block("a").await;
     until("a successor runs", 5 * SECOND, || bench.orders("a").starts() == 2 && bench.slot("a").is_up()).await;
     assert_eq!(bench.ping("a").await, Ok(2));
     assert_eq!(bench.ping("b").await, Ok(1));

@@ -132,6 +132,35 @@ async fn a_deliberate_restart_ends_a_start_that_hangs() {
     assert_eq!(bench.orders("a").alive(), 1);
 }
 
+/// The wish and the end of the backoff come at the same instant, in either order: whichever is taken in second is stale.
+#[tokio::test(start_paused = true)]
+async fn a_deliberate_restart_at_the_very_end_of_the_backoff_starts_one_child() {
+    for wish_first in [true, false] {
+        let bench = Bench::default();
+        let site = start(&bench.supervisor("site").child(bench.probe("a").backoff(Backoff::fixed(millis(100))))).await;
+        let due = tokio::time::Instant::now() + millis(100);
+        let wish = |site: parapet_supervision::SupervisorHandle, spec| {
+            tokio::spawn(async move {
+                tokio::time::sleep_until(due).await;
+                site.restart(spec).await
+            })
+        };
+        let early = wish_first.then(|| wish(site.clone(), bench.probe("a")));
+        tokio::task::yield_now().await;
+        bench.tell("a", Do::Panic("boom"));
+        while bench.recorder.failures.lock().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let wish = early.unwrap_or_else(|| wish(site.clone(), bench.probe("a")));
+        assert!(wish.await.unwrap().is_ok());
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(tokio::time::Instant::now(), due + SECOND, "the failure took no time");
+        assert_eq!((bench.orders("a").alive(), bench.orders("a").most()), (1, 1), "wish first: {wish_first}");
+        assert!(bench.orders("a").starts() <= 3);
+        assert_eq!(node(&site, "a").state, NodeState::Running);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_added_again_waits_for_the_end_of_its_predecessor() {
     let bench = Bench::default();

@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::sync::mpsc;
-
 use common::{Bench, Do, MINUTE, OnStart, OnStop, SECOND, millis, start, until};
 use parapet_supervision::{ChildSpec, Ended, FailureKind, KilledChild, NodeState, Shutdown, SupervisorSpec};
 use tokio::time::Instant;
@@ -87,6 +85,22 @@ async fn after_the_deadline_of_the_tree_all_that_is_left_is_killed_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_reaches_a_child_that_is_being_stopped() {
+    let bench = Bench::default();
+    let site = start(&bench.supervisor("site").child(bench.probe("a").shutdown(Shutdown::Deadline(3 * SECOND)))).await;
+    bench.orders("a").stop_like(OnStop::Ignore);
+    let slot = bench.slot("a");
+    let waiting = tokio::spawn(async move { slot.call(Do::Swallow, MINUTE).await });
+    bench.ping("a").await.unwrap();
+    let removal = site.remove("a");
+    let before = Instant::now();
+    assert!(waiting.await.unwrap().is_err());
+    assert!(bench.slot("a").cast(Do::Hang).is_err());
+    assert!(before.elapsed() < SECOND, "who waits is told when the stop begins, not when it ends");
+    removal.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_on_the_way_out_is_told() {
     let bench = Bench::default();
     let site = start(&bench.supervisor("site").child(bench.probe("a"))).await;
@@ -121,11 +135,10 @@ async fn a_child_that_blocks_its_thread_is_left_behind_and_told() {
         .child(bench.probe("a"))
         .child(bench.probe("b").shutdown(Shutdown::Deadline(millis(50))));
     let site = start(&spec).await;
-    let (release, blocked) = mpsc::channel();
-    bench.tell("b", Do::Block(blocked));
+    let release = bench.block("b").await;
     let before = Instant::now();
     let report = site.shutdown(10 * SECOND).await;
-    assert!(before.elapsed() < 3 * SECOND);
+    assert!(before.elapsed() < 5 * SECOND);
     assert_eq!(report.killed, [KilledChild { path: "site/b".into(), abandoned: true }]);
     assert_eq!(bench.orders("a").alive(), 0, "those before it were still stopped");
     drop(release);

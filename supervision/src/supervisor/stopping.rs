@@ -187,7 +187,9 @@ impl State {
         let by_deadline = outcome == StopOutcome::Killed && child.spec.shutdown != Shutdown::BrutalKill;
         if by_deadline || outcome == StopOutcome::Abandoned {
             let path = self.child_path(&child.spec.id);
-            self.env.kills.lock().push(KilledChild { path, abandoned: outcome == StopOutcome::Abandoned });
+            if let Some(kills) = self.env.kills.lock().as_mut() {
+                kills.push(KilledChild { path, abandoned: outcome == StopOutcome::Abandoned });
+            }
         }
     }
 }

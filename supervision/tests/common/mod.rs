@@ -13,6 +13,7 @@ use parapet_supervision::{
 };
 use parking_lot::Mutex;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -86,8 +87,8 @@ pub enum Do {
     Hang,
     /// Works for this long; declares it when told to.
     Work(Duration, bool),
-    /// Blocks its thread until the other end is dropped: nothing ends that.
-    Block(mpsc::Receiver<()>),
+    /// Says that it blocks its thread, and does so until the other end is dropped: nothing else ends that.
+    Block(oneshot::Sender<()>, mpsc::Receiver<()>),
     /// Takes the request and never answers.
     Swallow(RpcReplyPort<u32>),
 }
@@ -149,7 +150,10 @@ impl Actor for Probe {
                 let _busy = declared.then(|| self.handlers.busy(2 * span));
                 sleep(span).await;
             }
-            Do::Block(until) => drop(until.recv()),
+            Do::Block(begun, until) => {
+                begun.send(()).unwrap();
+                until.recv().ok();
+            }
             Do::Swallow(reply) => state.swallowed.push(reply),
         }
         Ok(())
@@ -254,6 +258,15 @@ impl Bench {
     /// Which incarnation of a probe answers now.
     pub async fn ping(&self, id: &str) -> Result<u32, parapet_supervision::SlotError> {
         self.slot(id).call(Do::Ping, SECOND).await
+    }
+
+    /// Blocks a probe's thread, until what is returned is dropped.
+    pub async fn block(&self, id: &str) -> mpsc::Sender<()> {
+        let (release, until) = mpsc::channel();
+        let (begun, blocked) = oneshot::channel();
+        self.tell(id, Do::Block(begun, until));
+        blocked.await.unwrap();
+        release
     }
 
     pub fn tell(&self, id: &str, order: Do) {
