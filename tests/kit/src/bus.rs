@@ -114,9 +114,12 @@ impl MemoryBus {
         self.published.send_modify(|all| all.push(Published { message, acknowledged }));
     }
 
-    fn present(&self) -> Result<(), BusError> {
+    fn present(&self, topic: &str) -> Result<(), BusError> {
         if self.is_closed() {
             return Err(BusError { kind: ErrorKind::Retry, code: "closed", text: "the fake bus was closed".into() });
+        }
+        if topic.is_empty() || topic.contains(['+', '#', '\0']) {
+            return Err(refused("this is no topic to publish on"));
         }
         if *self.connected.borrow() { Ok(()) } else { Err(away()) }
     }
@@ -133,7 +136,7 @@ fn refused(why: &str) -> BusError {
 #[async_trait]
 impl BusPort for MemoryBus {
     async fn publish_acknowledged(&self, message: BusMessage) -> Result<(), BusError> {
-        self.present()?;
+        self.present(&message.topic)?;
         if self.refused_topics.lock().iter().any(|prefix| message.topic.starts_with(prefix.as_str())) {
             return Err(refused(&message.topic));
         }
@@ -156,7 +159,7 @@ impl BusPort for MemoryBus {
     }
 
     fn publish_unacknowledged(&self, message: BusMessage) -> Result<(), BusError> {
-        self.present()?;
+        self.present(&message.topic)?;
         self.record(message, false);
         Ok(())
     }
@@ -188,6 +191,11 @@ mod tests {
 
     fn message(topic: &str) -> BusMessage {
         BusMessage { topic: topic.into(), payload: "x".into(), content_type: "text/plain", retain: false }
+    }
+
+    #[tokio::test]
+    async fn it_is_a_bus() {
+        crate::conformance::bus::check(&MemoryBus::new()).await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,10 +8,19 @@ use std::time::Duration;
 use common::{CLOUDEVENT, connected, message, next, publish_numbered, retained, settings, soon, subscribed, told};
 use parapet_bus_mqtt::{MqttBus, TlsSettings};
 use parapet_contracts::{ErrorKind, Secret, camera::Credentials, ports::bus::BusPort};
-use parapet_testkit::mosquitto::{Mosquitto, free_port, password_file};
+use parapet_testkit::{
+    conformance,
+    mosquitto::{Mosquitto, free_port, password_file},
+};
 
 fn user(name: &str, password: &str) -> Option<Credentials> {
     Some(Credentials { username: Secret::new(name), password: Secret::new(password) })
+}
+
+#[tokio::test]
+async fn it_is_a_bus() {
+    let broker = Mosquitto::start(&[], &[]);
+    conformance::bus::check(&MqttBus::connect(settings(broker.port(), "site"))).await;
 }
 
 #[tokio::test]

@@ -19,6 +19,12 @@ fn anywhere() -> BrokerSettings {
 }
 
 #[tokio::test]
+async fn it_is_a_bus() {
+    let broker = start();
+    parapet_testkit::conformance::bus::check(&MqttBus::connect(settings(broker.address().port(), "site"))).await;
+}
+
+#[tokio::test]
 async fn five_thousand_acknowledged_messages_arrive() {
     let broker = start();
     let bus = connected(settings(broker.address().port(), "site")).await;

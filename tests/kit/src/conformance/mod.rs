@@ -1,4 +1,5 @@
 //! What every implementation of a port must do, run on the fake and on the real adapter.
 
+pub mod bus;
 pub mod samples;
 pub mod store;
