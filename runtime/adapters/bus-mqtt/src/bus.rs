@@ -65,6 +65,10 @@ impl Shared {
     pub(crate) fn learn_limit(&self, max: u32) {
         self.learnt_limit.fetch_min(max, Ordering::Relaxed);
     }
+
+    pub(crate) fn forget_limit(&self) {
+        self.learnt_limit.store(u32::MAX, Ordering::Relaxed);
+    }
 }
 
 /// A connection to a broker, kept up in the background. See the crate's documentation for what it promises.

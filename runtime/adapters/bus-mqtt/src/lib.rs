@@ -19,6 +19,7 @@ mod broker;
 mod bus;
 mod failure;
 mod flight;
+mod options;
 mod packet;
 mod settings;
 mod subscription;

@@ -18,11 +18,8 @@ use parapet_contracts::{
 use rumqttc::{
     Outgoing,
     v5::{
-        AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions,
-        mqttbytes::{
-            QoS,
-            v5::{ConnAck, LastWill, LastWillProperties},
-        },
+        AsyncClient, ConnectionError, Event, EventLoop, Incoming,
+        mqttbytes::{QoS, v5::ConnAck},
     },
 };
 use tokio::{
@@ -35,9 +32,8 @@ use crate::{
     bus::Shared,
     failure,
     flight::{Flight, Waiting},
-    packet,
+    options, packet,
     subscription::Subscriber,
-    tls,
 };
 
 /// Requests that rumqttc's own queue holds.
@@ -109,7 +105,7 @@ impl Worker {
 
     /// Connects, and lives until the connection ends. Gives how long it had lasted, and why it ended.
     async fn connection(&mut self) -> (Duration, String) {
-        let options = match self.options() {
+        let options = match options::of(&self.settings) {
             Ok(options) => options,
             Err(why) => return (Duration::ZERO, why),
         };
@@ -332,51 +328,16 @@ impl Worker {
                 None
             }
             _ if failure::is_packet_too_large(error) => session.flight.reject_largest(too_large),
-            _ => None,
+            // The broker went for another reason: when it comes back, it may take more than before.
+            _ => {
+                self.shared.forget_limit();
+                None
+            }
         };
         if let Some(size) = size {
             let below = u32::try_from(size.saturating_sub(1)).unwrap_or(u32::MAX);
             self.shared.learn_limit(below.min(max));
         }
-    }
-
-    fn options(&self) -> Result<MqttOptions, String> {
-        let s = &self.settings;
-        // A literal IPv6 address needs brackets before its port; as the name to check a certificate for, it must not have them.
-        let host = if s.host.contains(':') && s.tls.is_none() { format!("[{}]", s.host) } else { s.host.clone() };
-        let mut options = MqttOptions::new(s.client_id.clone(), host, s.port);
-        options.set_clean_start(true);
-        options.set_keep_alive(s.keep_alive.clamp(Duration::from_secs(5), Duration::from_secs(u64::from(u16::MAX))));
-        options.set_connection_timeout(s.connect_timeout.as_secs().max(1));
-        options.set_max_packet_size(Some(s.max_packet_size));
-        options.set_outgoing_inflight_upper_limit(s.in_flight.max(1).saturating_add(1));
-        if let Some(c) = &s.credentials {
-            options.set_credentials(c.username.expose(), c.password.expose());
-        }
-        if let Some(will) = &s.last_will {
-            let properties = LastWillProperties {
-                delay_interval: None,
-                payload_format_indicator: packet::properties(will).payload_format_indicator,
-                message_expiry_interval: None,
-                content_type: packet::properties(will).content_type,
-                response_topic: None,
-                correlation_data: None,
-                user_properties: Vec::new(),
-            };
-            let payload = will.payload.clone();
-            options.set_last_will(LastWill::new(
-                will.topic.clone(),
-                payload,
-                QoS::AtLeastOnce,
-                will.retain,
-                Some(properties),
-            ));
-        }
-        if let Some(settings) = &s.tls {
-            let config = tls::client_config(settings)?;
-            options.set_transport(rumqttc::Transport::tls_with_config(rumqttc::TlsConfiguration::Rustls(config)));
-        }
-        Ok(options)
     }
 
     /// Waits, and meanwhile fails at once whatever is asked for.
