@@ -10,7 +10,7 @@ use super::check::{Arg, at_least, is_number, is_text, is_unit, wrong_type};
 use super::{Check, Function, Kind, arg, fail};
 use crate::ast::{Expr, ExprKind};
 use crate::error::EvalError;
-use crate::value::{Object, Strictness, Value, to_float, to_int, to_text};
+use crate::value::{Object, Strictness, Value, go_text, to_float, to_int, to_text};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::engine("lag", Kind::Analytic, Check::By(check_lag)),
@@ -66,14 +66,21 @@ fn check_changed_cols(args: &[Expr]) -> Result<(), String> {
 }
 
 fn check_acc(args: &[Expr]) -> Result<(), String> {
-    if args.len() == 1 || args.len() == 3 { Ok(()) } else { Err(format!("Expect 1/3 arguments but found {}.", args.len())) }
+    if args.len() == 1 || args.len() == 3 {
+        Ok(())
+    } else {
+        Err(format!("Expect 1/3 arguments but found {}.", args.len()))
+    }
 }
 
 fn check_acc_by(args: &[Expr]) -> Result<(), String> {
     at_least(args, 2)?;
-    if args.len() == 2 || args.len() == 4 { Ok(()) } else { Err(format!("Expect 2/4 arguments but found {}.", args.len())) }
+    if args.len() == 2 || args.len() == 4 {
+        Ok(())
+    } else {
+        Err(format!("Expect 2/4 arguments but found {}.", args.len()))
+    }
 }
-
 
 /// What one call remembers of one partition.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -164,7 +171,7 @@ impl Memory {
 fn flag(value: &Value, place: &str) -> Result<bool, EvalError> {
     match value {
         Value::Bool(b) => Ok(*b),
-        other => fail(format!("{place} is not a bool but got {}", other.shown())),
+        other => fail(format!("{place} is not a bool but got {}", go_text(other))),
     }
 }
 
@@ -210,7 +217,8 @@ impl State {
         }
         let ignore_null = match args.get(3) {
             Some(v) => flag(v, "The fourth arg")?,
-            None => false,
+            // A row without a value does not push the earlier ones out, unless the call says otherwise.
+            None => true,
         };
         if !self.known {
             let offset = if args.len() > 1 { to_int(arg(args, 1), Strictness::Strict)? } else { 1 };

@@ -114,19 +114,11 @@ pub(super) fn wrong_type(at: usize, expected: &str) -> String {
 }
 
 pub(super) fn count(args: &[Expr], expected: usize) -> Result<(), String> {
-    if args.len() == expected {
-        Ok(())
-    } else {
-        Err(format!("Expect {expected} arguments but found {}.", args.len()))
-    }
+    if args.len() == expected { Ok(()) } else { Err(format!("Expect {expected} arguments but found {}.", args.len())) }
 }
 
 pub(super) fn at_least(args: &[Expr], least: usize) -> Result<(), String> {
-    if args.len() >= least {
-        Ok(())
-    } else {
-        Err(format!("At least has {least} argument but found {}.", args.len()))
-    }
+    if args.len() >= least { Ok(()) } else { Err(format!("At least has {least} argument but found {}.", args.len())) }
 }
 
 impl Check {

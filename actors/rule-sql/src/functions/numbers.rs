@@ -2,7 +2,7 @@
 
 use super::fail;
 use crate::error::EvalError;
-use crate::value::{Value, to_float, to_int, Strictness};
+use crate::value::{Strictness, Value, to_float, to_int};
 
 /// The first value that is not null.
 pub(super) fn first_valid(items: &[Value]) -> &Value {
@@ -53,9 +53,7 @@ pub(super) fn extreme(items: &[Value], largest: bool) -> Result<Value, EvalError
     for item in items.iter().filter(|v| !v.is_null()) {
         let item = match first {
             Value::Int(_) => Value::Int(to_int(item, Strictness::SameKind).map_err(|_| expected("int", item))?),
-            Value::Float(_) => {
-                Value::Float(to_float(item, Strictness::SameKind).map_err(|_| expected("float", item))?)
-            }
+            Value::Float(_) => Value::Float(to_float(item, Strictness::SameKind).map_err(|_| expected("float", item))?),
             Value::Str(_) => match item {
                 Value::Str(_) => item.clone(),
                 other => return Err(expected("string", other)),

@@ -11,8 +11,22 @@ use crate::value::{Strictness, Value, to_bool, to_float, to_int, to_text};
 
 /// Options that a declaration can have.
 const OPTIONS: &[&str] = &[
-    "DATASOURCE", "FORMAT", "KEY", "CONF_KEY", "SHARED", "STRICT_VALIDATION", "TYPE", "TIMESTAMP", "TIMESTAMP_FORMAT",
-    "RETAIN_SIZE", "SCHEMAID", "KIND", "DELIMITER", "EXTRA", "TEMP", "VERSION",
+    "DATASOURCE",
+    "FORMAT",
+    "KEY",
+    "CONF_KEY",
+    "SHARED",
+    "STRICT_VALIDATION",
+    "TYPE",
+    "TIMESTAMP",
+    "TIMESTAMP_FORMAT",
+    "RETAIN_SIZE",
+    "SCHEMAID",
+    "KIND",
+    "DELIMITER",
+    "EXTRA",
+    "TEMP",
+    "VERSION",
 ];
 
 const FORMATS: &[&str] = &["json", "binary", "delimited", "protobuf", "custom", "urlencoded", "none"];

@@ -13,7 +13,12 @@ const COMPARISON: u8 = 3;
 
 impl Parser {
     pub(super) fn expr(&mut self) -> Result<Expr, SqlError> {
-        self.binary(1)
+        let expr = self.binary(1)?;
+        // Once for each whole expression, not for those within it.
+        if self.depth == 0 {
+            self.check_depth(&expr)?;
+        }
+        Ok(expr)
     }
 
     fn operator(&self) -> Option<Op> {
@@ -48,10 +53,12 @@ impl Parser {
                 if least <= COMPARISON
                     && let Some(found) = p.set_operator(&left)?
                 {
+                    p.operator_read()?;
                     left = found;
                     continue;
                 }
                 let Some(op) = p.operator().filter(|op| op.precedence() >= least) else { return Ok(left) };
+                p.operator_read()?;
                 p.next();
                 let right = p.binary(op.precedence() + 1)?;
                 let pos = left.pos;
@@ -68,7 +75,8 @@ impl Parser {
         let value = Box::new(left.clone());
         let kind = if self.is_word_at(after, "IN") {
             skip(self);
-            let set = if self.eat("(") { self.in_list()? } else { InSet::Array(Box::new(self.binary(COMPARISON + 1)?)) };
+            let set =
+                if self.eat("(") { self.in_list()? } else { InSet::Array(Box::new(self.binary(COMPARISON + 1)?)) };
             ExprKind::In { value, negated, set }
         } else if self.is_word_at(after, "LIKE") {
             skip(self);
@@ -126,9 +134,7 @@ impl Parser {
             (Token::Int(i), _) => Some((ExprKind::Int(i.wrapping_neg()), 2)),
             (Token::Number(f), _) => Some((ExprKind::Number(-f), 2)),
             // `-. 3`
-            (Token::Symbol("."), Token::Int(i)) => {
-                format!("-0.{i}").parse().ok().map(|f| (ExprKind::Number(f), 3))
-            }
+            (Token::Symbol("."), Token::Int(i)) => format!("-0.{i}").parse().ok().map(|f| (ExprKind::Number(f), 3)),
             _ => None,
         };
         match kind {
@@ -143,6 +149,9 @@ impl Parser {
     fn postfix(&mut self, mut expr: Expr) -> Result<Expr, SqlError> {
         loop {
             let pos = expr.pos;
+            if self.is("->") || self.is(".") || self.is("[") {
+                self.operator_read()?;
+            }
             if self.eat("->") || self.eat(".") {
                 let name = self.name("the name of a field")?;
                 expr = Expr { kind: ExprKind::Arrow(Box::new(expr), name), pos };

@@ -7,17 +7,61 @@ mod window;
 
 use std::sync::Arc;
 
-use crate::ast::{Name, Select};
+use crate::ast::{Expr, Name, Select};
 use crate::catalog::Statement;
 use crate::error::{Pos, SqlError, did_you_mean};
 use crate::lexer::{Placed, Token, lex};
 
 /// Words that cannot be names unless they stand in backquotes.
 const RESERVED: &[&str] = &[
-    "SELECT", "FROM", "WHERE", "AND", "OR", "GROUP", "HAVING", "ORDER", "BY", "ASC", "DESC", "FILTER", "CASE", "WHEN",
-    "THEN", "ELSE", "END", "IN", "NOT", "BETWEEN", "LIKE", "OVER", "PARTITION", "JOIN", "INNER", "LEFT", "RIGHT", "FULL",
-    "CROSS", "ON", "AS", "LIMIT", "TRUE", "FALSE", "EXCEPT", "REPLACE", "INVISIBLE", "DD", "HH", "MI", "SS", "MS",
-    "CREATE", "DROP", "DESCRIBE", "EXPLAIN", "SHOW", "WITH",
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "AND",
+    "OR",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "BY",
+    "ASC",
+    "DESC",
+    "FILTER",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "END",
+    "IN",
+    "NOT",
+    "BETWEEN",
+    "LIKE",
+    "OVER",
+    "PARTITION",
+    "JOIN",
+    "INNER",
+    "LEFT",
+    "RIGHT",
+    "FULL",
+    "CROSS",
+    "ON",
+    "AS",
+    "LIMIT",
+    "TRUE",
+    "FALSE",
+    "EXCEPT",
+    "REPLACE",
+    "INVISIBLE",
+    "DD",
+    "HH",
+    "MI",
+    "SS",
+    "MS",
+    "CREATE",
+    "DROP",
+    "DESCRIBE",
+    "EXPLAIN",
+    "SHOW",
+    "WITH",
 ];
 
 /// How deep expressions may nest. Deeper ones are refused, so that no text can exhaust the stack.
@@ -60,6 +104,13 @@ pub fn parse_statement(sql: &str) -> Result<Statement, SqlError> {
     Ok(statement)
 }
 
+/// How many operators a statement may have.
+const MAX_OPERATORS: usize = 2_000;
+
+/// How deep the tree of an expression may be: operators that follow one another make it deeper as well. Evaluation goes
+/// down the tree, and must find room on the stack of any thread.
+const MAX_TREE: usize = 200;
+
 /// The clause that is being read: some functions are allowed in one of them alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Clause {
@@ -74,6 +125,7 @@ struct Parser {
     clause: Clause,
     in_meta: bool,
     depth: usize,
+    operators: usize,
     /// Number of the next output without a name.
     anonymous: usize,
 }
@@ -82,7 +134,7 @@ const END: Token = Token::End;
 
 impl Parser {
     fn new(sql: &str) -> Self {
-        Self { tokens: lex(sql), at: 0, clause: Clause::Other, in_meta: false, depth: 0, anonymous: 0 }
+        Self { tokens: lex(sql), at: 0, clause: Clause::Other, in_meta: false, depth: 0, operators: 0, anonymous: 0 }
     }
 
     fn peek(&self) -> &Token {
@@ -165,6 +217,30 @@ impl Parser {
             }
             _ => Err(self.unexpected(what)),
         }
+    }
+
+    /// Counts an operator.
+    fn operator_read(&mut self) -> Result<(), SqlError> {
+        self.operators += 1;
+        if self.operators <= MAX_OPERATORS {
+            return Ok(());
+        }
+        let hint = Some("IN (…) takes a list of any length, and a join a table".into());
+        Err(SqlError::at(self.pos(), format!("the statement has more than {MAX_OPERATORS} operators")).with_hint(hint))
+    }
+
+    /// Refuses an expression whose tree is too deep. Goes through the tree without recursion.
+    fn check_depth(&self, expr: &Expr) -> Result<(), SqlError> {
+        let mut open = vec![(expr, 1)];
+        while let Some((expr, depth)) = open.pop() {
+            if depth > MAX_TREE {
+                let hint = Some("IN (…) takes a list of any length, and a join a table".into());
+                let message = format!("more than {MAX_TREE} operators follow one another");
+                return Err(SqlError::at(expr.pos, message).with_hint(hint));
+            }
+            open.extend(expr.children().into_iter().map(|child| (child, depth + 1)));
+        }
+        Ok(())
     }
 
     /// Runs `inner` one level deeper.

@@ -10,6 +10,7 @@ impl Parser {
     pub(super) fn select(&mut self) -> Result<Select, SqlError> {
         self.expect_word("SELECT")?;
         self.anonymous = 0;
+        self.operators = 0;
         self.clause = Clause::Select;
         let mut items = vec![self.item()?];
         while self.eat(",") {

@@ -18,7 +18,7 @@ pub enum Strictness {
     All,
 }
 
-use Strictness::{All, SameKind, Strict};
+use Strictness::{All, Strict};
 
 fn refuse(value: &Value, target: &str) -> EvalError {
     EvalError::new(format!("cannot convert {} to {target}", value.shown()))
@@ -141,9 +141,4 @@ pub fn to_type(value: &Value, target: &str, zone: &Zone) -> Result<Value, EvalEr
             "unknown type \"{other}\": expected one of bigint, float, string, boolean, datetime, bytea"
         ))),
     }
-}
-
-/// To `float` from a number alone; the usual leniency of the mathematical functions.
-pub(crate) fn number(value: &Value) -> Result<f64, EvalError> {
-    to_float(value, SameKind)
 }

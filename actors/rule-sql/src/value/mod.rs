@@ -13,6 +13,7 @@ pub use cast::{Strictness, to_bool, to_bytes, to_float, to_int, to_text, to_time
 pub use format::{go_float, go_text};
 pub use object::Object;
 pub use time::{Instant, Zone, format_time, parse_duration, parse_time, zone};
+pub(crate) use time::{day_name, month_name};
 
 use std::sync::Arc;
 

@@ -1,0 +1,192 @@
+//! Events to rows: declared columns are checked, times found, analytic calls run.
+
+use std::sync::Arc;
+
+use super::{Engine, Event};
+use crate::catalog::Relation;
+use crate::error::EvalError;
+use crate::exec::key;
+use crate::expr::{Frame, Row, Tuple, truth};
+use crate::plan::AnalyticCall;
+use crate::value::{Object, Value, parse_time, to_time};
+
+impl Engine {
+    /// An event has come. Timers that are due before it fire first.
+    pub fn push(&mut self, event: &Event) {
+        self.advance(event.at);
+        self.counters.events_in += 1;
+        let plan = Arc::clone(&self.plan);
+        let Some(source) = plan.source(&event.stream) else {
+            self.counters.dropped_unknown += 1;
+            return;
+        };
+        let Some(relation) = plan.sources.get(source).map(|s| &s.relation) else { return };
+        let prepared = self.declared(relation, source, &event.data).and_then(|data| {
+            let ts = if self.options.event_time && !relation.table {
+                self.event_time(relation, &data)?
+            } else {
+                self.env.now
+            };
+            Ok((data, ts))
+        });
+        let (data, ts) = match prepared {
+            Ok(prepared) => prepared,
+            Err(e) => {
+                self.counters.dropped_invalid += 1;
+                self.emit_error(&format!("error in preprocessor: {e}"));
+                return;
+            }
+        };
+        let row = Row::new(source, ts, data, event.meta.clone(), &plan.columns);
+        if relation.table {
+            self.table_row(source, Arc::new(row), relation.retain());
+            return;
+        }
+        match &mut self.watermarks {
+            Some(watermarks) => {
+                // Tables bring no time: streams are numbered among themselves.
+                let number = plan.sources.iter().take(source).filter(|s| !s.relation.table).count();
+                let released = watermarks.row(number, Arc::new(row), self.env.now);
+                self.released(released);
+            }
+            None => self.row(row),
+        }
+    }
+
+    /// Loads a table with these rows, replacing what it held.
+    pub fn load_table(&mut self, name: &str, rows: impl IntoIterator<Item = Arc<Object>>) {
+        let plan = Arc::clone(&self.plan);
+        let Some(source) = plan.source(name).filter(|s| plan.is_table(*s)) else { return };
+        if let Some(table) = self.tables.get_mut(source) {
+            table.clear();
+        }
+        for data in rows {
+            let row = Arc::new(Row::new(source, self.env.now, data, None, &plan.columns));
+            self.table_row(source, row, None);
+        }
+    }
+
+    fn table_row(&mut self, source: usize, row: Arc<Row>, retain: Option<usize>) {
+        let limit = retain.unwrap_or(self.options.max_rows).max(1);
+        let Some(table) = self.tables.get_mut(source) else { return };
+        table.push_back(row);
+        while table.len() > limit {
+            table.pop_front();
+            // What a declared retention drops is meant to go.
+            self.counters.dropped_rows += u64::from(retain.is_none());
+        }
+    }
+
+    /// The declared columns alone, with defaults; checked where the stream asks for it.
+    fn declared(&self, relation: &Relation, source: usize, data: &Arc<Object>) -> Result<Arc<Object>, EvalError> {
+        if relation.columns.is_empty() {
+            return Ok(Arc::clone(data));
+        }
+        let strict = relation.flag("STRICT_VALIDATION");
+        let known = |name: &str| relation.columns.iter().any(|c| c.name.as_ref() == name);
+        let complete = relation.columns.iter().all(|c| c.default.is_none() || data.get(&c.name).is_some());
+        if !strict && complete && data.iter().all(|(name, _)| known(name)) {
+            return Ok(Arc::clone(data));
+        }
+        let used = |name: &str| {
+            let reads = self.plan.columns.iter();
+            self.plan.reads_all
+                || reads.filter(|c| c.source.is_none_or(|s| s == source)).any(|c| c.name.eq_ignore_ascii_case(name))
+        };
+        let mut out = Object::new();
+        for column in &relation.columns {
+            let value = data.find(&column.name).or(column.default.as_ref());
+            match value {
+                Some(value) if strict && used(&column.name) && !value.is_null() => {
+                    let checked = column.ty.check(value, &self.options.zone);
+                    let checked =
+                        checked.map_err(|e| EvalError::new(format!("field {} type mismatch: {e}", column.name)))?;
+                    out.set(Arc::clone(&column.name), checked);
+                }
+                Some(value) => out.set(Arc::clone(&column.name), value.clone()),
+                None if strict && used(&column.name) => {
+                    return Err(EvalError::new(format!("field {} is not found", column.name)));
+                }
+                None => {}
+            }
+        }
+        Ok(Arc::new(out))
+    }
+
+    fn event_time(&self, relation: &Relation, data: &Object) -> Result<i64, EvalError> {
+        let Some(column) = relation.timestamp_column() else { return Ok(self.env.now) };
+        let value = data.find(column).unwrap_or(&Value::Null);
+        let time = match (value, relation.option("TIMESTAMP_FORMAT")) {
+            (Value::Str(text), Some(format)) if !format.is_empty() => parse_time(text, format, &self.options.zone)?,
+            (Value::Null, _) => return Err(EvalError::new(format!("the time column {column} is missing"))),
+            _ => to_time(value, &self.options.zone)?,
+        };
+        Ok(time.millis())
+    }
+
+    /// Runs the analytic calls on a row, each seeing the results of those before it.
+    pub(crate) fn analyze(&mut self, row: Row) -> Result<Tuple, EvalError> {
+        let mut tuple = Tuple::One(Arc::new(row));
+        if self.plan.analytics.is_empty() {
+            return Ok(tuple);
+        }
+        let plan = Arc::clone(&self.plan);
+        let mut memories = std::mem::take(&mut self.memories);
+        let mut result = Ok(());
+        for (call, memory) in plan.analytics.iter().zip(&mut memories) {
+            let value = self.analytic(call, memory, &tuple);
+            match value {
+                Ok(value) => {
+                    if let Tuple::One(row) = &mut tuple
+                        && let Some(row) = Arc::get_mut(row)
+                    {
+                        row.analytic.push(value);
+                    }
+                }
+                Err(e) => {
+                    result = Err(EvalError::new(format!("run Analytic error: {e}")));
+                    break;
+                }
+            }
+        }
+        self.memories = memories;
+        result.map(|()| tuple)
+    }
+
+    fn analytic(
+        &self,
+        call: &AnalyticCall,
+        memory: &mut crate::functions::analytic::Memory,
+        tuple: &Tuple,
+    ) -> Result<Value, EvalError> {
+        let shared = self.shared(&self.env);
+        let frame = Frame::row(&shared, tuple, None);
+        let args = call.args.iter().map(|a| frame.eval(a)).collect::<Result<Vec<_>, _>>()?;
+        let when = match &call.when {
+            Some(when) => truth(&frame.eval(when)?)?,
+            None => true,
+        };
+        if call.name != "changed_cols" {
+            let partition = key(&call.partition, &frame)?;
+            return memory.step(call.name, &partition, &args, when, self.options.max_partitions);
+        }
+        let [Value::Str(prefix), Value::Bool(ignore_null)] = args.as_slice() else {
+            return Err(EvalError::new("changed_cols takes a prefix and whether nulls are ignored"));
+        };
+        let mut columns: Vec<(Arc<str>, Value)> = Vec::new();
+        for (name, node) in &call.columns {
+            match (name.as_ref(), frame.eval(node)?) {
+                ("*", Value::Object(all)) => {
+                    for (name, value) in
+                        all.iter().filter(|(n, _)| !columns.iter().any(|(c, _)| c == *n)).collect::<Vec<_>>()
+                    {
+                        columns.push((Arc::clone(name), value.clone()));
+                    }
+                }
+                (_, value) => columns.push((Arc::clone(name), value)),
+            }
+        }
+        let changed = if when { memory.changed_cols(prefix, *ignore_null, &columns) } else { Object::new() };
+        Ok(if changed.is_empty() { Value::Null } else { Value::object(changed) })
+    }
+}

@@ -1,0 +1,213 @@
+//! A running rule: events in, emissions out.
+//!
+//! The engine has no clock. Whoever runs it brings events and says how late it is ([`Engine::advance`]); timers fire
+//! then, in the order of their times. The same calls give the same emissions, always. All state is bounded; what does
+//! not fit is dropped and counted.
+
+mod ingest;
+mod options;
+mod stages;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub use options::{Counters, RuleOptions};
+
+use crate::catalog::Catalog;
+use crate::error::SqlError;
+use crate::expr::{Row, Shared, WindowRange};
+use crate::functions::Env;
+use crate::functions::analytic::{Hits, Memory};
+use crate::parser::parse_select;
+use crate::plan::{Mode, Plan, PlanWindowKind};
+use crate::value::Object;
+use crate::window::{Watermarks, Window};
+
+/// An event of a stream, or a new row of a table.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The stream's name.
+    pub stream: Arc<str>,
+    /// When it arrived, in milliseconds. Never before the engine's time: an earlier one counts as now.
+    pub at: i64,
+    /// Its fields.
+    pub data: Arc<Object>,
+    /// What came with it, e.g. the topic.
+    pub meta: Option<Arc<Object>>,
+}
+
+/// What a rule puts out at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Emission {
+    /// The engine's time.
+    pub at: i64,
+    /// The time of the window, when it comes from one.
+    pub range: Option<WindowRange>,
+    /// The rows, or why there are none. Rows are absent when a window was complete without any.
+    pub result: Result<Vec<Object>, String>,
+}
+
+/// The latest time that the engine knows, in milliseconds: the year 2262, as for values of type `datetime`.
+const MAX_TIME: i64 = 9_200_000_000_000;
+
+/// A rule at work.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    plan: Arc<Plan>,
+    options: RuleOptions,
+    env: Env,
+    memories: Vec<Memory>,
+    window: Option<Window>,
+    watermarks: Option<Watermarks>,
+    /// The rows of each table, by the number of its source.
+    tables: Vec<VecDeque<Arc<Row>>>,
+    hits: Hits,
+    agg_hits: Hits,
+    counters: Counters,
+    emitted: VecDeque<Emission>,
+}
+
+impl Engine {
+    /// Compiles a rule. It begins at `start` (milliseconds since 1970).
+    pub fn new(sql: &str, catalog: &Catalog, options: RuleOptions, start: i64) -> Result<Self, SqlError> {
+        let select = parse_select(sql)?;
+        Ok(Self::from_plan(Arc::new(Plan::new(&select, catalog, Mode::Rule)?), options, start))
+    }
+
+    /// A rule from a plan; many engines can share one.
+    pub fn from_plan(plan: Arc<Plan>, options: RuleOptions, start: i64) -> Self {
+        let env = Env::new(&options.rule_id, start, options.zone.clone());
+        let window = plan.window.as_ref().map(|w| {
+            let mut window = Window::new(&w.kind, options.event_time, start, &options.zone);
+            if let (Window::State(state), PlanWindowKind::State { emit: Some(_), .. }) = (&mut window, &w.kind) {
+                state.has_end = true;
+            }
+            window
+        });
+        let streams = plan.sources.iter().filter(|s| !s.relation.table).count();
+        let watermarks =
+            options.event_time.then(|| Watermarks::new(streams, options.late_tolerance, options.idle_timeout, start));
+        Self {
+            memories: vec![Memory::default(); plan.analytics.len()],
+            tables: vec![VecDeque::new(); plan.sources.len()],
+            plan,
+            options,
+            env,
+            window,
+            watermarks,
+            hits: Hits::default(),
+            agg_hits: Hits::default(),
+            counters: Counters::default(),
+            emitted: VecDeque::new(),
+        }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The engine's time in milliseconds.
+    pub fn now(&self) -> i64 {
+        self.env.now
+    }
+
+    /// Sets what `get_keyed_state` reads.
+    pub fn set_keyed_state(&mut self, key: &str, value: crate::value::Value) {
+        self.env.keyed.insert(key.to_owned(), value);
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters.clone();
+        counters.late = self.watermarks.as_ref().map_or(0, |w| w.late);
+        counters.evicted_partitions = self.memories.iter().map(|m| m.evicted).sum();
+        counters.rows_held = self.window.as_ref().map_or(0, Window::len)
+            + self.watermarks.as_ref().map_or(0, Watermarks::len)
+            + self.tables.iter().map(VecDeque::len).sum::<usize>();
+        counters.partitions_held = self.memories.iter().map(Memory::len).sum();
+        counters.watermark_lag = self.watermarks.as_ref().map(|w| self.env.now.saturating_sub(w.current()));
+        counters
+    }
+
+    /// When a timer fires next, if one is set.
+    pub fn next_timer(&self) -> Option<i64> {
+        if self.options.event_time { None } else { self.window.as_ref().and_then(Window::next_time) }
+    }
+
+    /// The time has come this far. Timers up to and including it fire.
+    pub fn advance(&mut self, now: i64) {
+        let now = now.clamp(-MAX_TIME, MAX_TIME);
+        if self.options.event_time {
+            self.env.now = self.env.now.max(now);
+            let released = self.watermarks.as_mut().map(|w| w.advance(now)).unwrap_or_default();
+            self.released(released);
+            return;
+        }
+        // One timer after the other, so that each sees the engine at its own time.
+        while let Some(timer) = self.next_timer().filter(|t| *t <= now) {
+            self.env.now = self.env.now.max(timer);
+            let complete = self.window.as_mut().map(|w| w.advance(timer)).unwrap_or_default();
+            let stuck = complete.is_empty() && self.next_timer().is_some_and(|next| next <= timer);
+            self.complete(complete);
+            if stuck {
+                break;
+            }
+        }
+        self.env.now = self.env.now.max(now);
+        let complete = self.window.as_mut().map(|w| w.advance(now)).unwrap_or_default();
+        self.complete(complete);
+    }
+
+    /// Takes what was put out, oldest first.
+    pub fn drain(&mut self) -> impl Iterator<Item = Emission> + '_ {
+        self.emitted.drain(..)
+    }
+
+    fn shared<'a>(&'a self, env: &'a Env) -> Shared<'a> {
+        Shared { env, aliases: &self.plan.aliases, hits: self.hits, agg_hits: self.agg_hits }
+    }
+
+    fn emit_error(&mut self, error: &str) {
+        self.counters.errors += 1;
+        self.counters.last_error = Some(error.to_owned());
+        if self.options.send_error {
+            self.put(Emission { at: self.env.now, range: None, result: Err(error.to_owned()) });
+        }
+    }
+
+    fn emit(&mut self, rows: Vec<Object>, range: Option<WindowRange>) {
+        if rows.is_empty() && !self.options.emit_empty {
+            return;
+        }
+        self.counters.rows_out += rows.len() as u64;
+        self.counters.emissions += u64::from(!rows.is_empty());
+        self.put(Emission { at: self.env.now, range, result: Ok(rows) });
+    }
+
+    /// Emissions that nobody takes are bounded like everything else: the oldest go.
+    fn put(&mut self, emission: Emission) {
+        if self.emitted.len() >= self.options.max_emissions {
+            self.emitted.pop_front();
+            self.counters.dropped_emissions += 1;
+        }
+        self.emitted.push_back(emission);
+    }
+}
+
+/// Steps of a window on its own, without sources and watermarks of the engine's making.
+impl Engine {
+    /// A row that has already been put in its turn.
+    pub(crate) fn trace_row(&mut self, data: Arc<Object>, at: i64) {
+        if !self.options.event_time {
+            self.advance(at);
+        }
+        let row = Row::new(0, at, data, None, &self.plan.columns);
+        self.row(row);
+    }
+
+    /// The watermark has come this far.
+    pub(crate) fn trace_watermark(&mut self, time: i64) {
+        self.released(vec![crate::window::Released::Watermark(time)]);
+    }
+}

@@ -1,0 +1,184 @@
+//! The way of a row through the stages: window, join, WHERE, GROUP BY, HAVING, ORDER BY, SELECT.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::error::EvalError;
+use crate::exec::{self, Rows, Set, in_stage};
+use crate::expr::{Frame, Node, Row, Shared, Tuple, truth};
+use crate::plan::{Plan, PlanWindow, PlanWindowKind};
+use crate::value::{Object, Value};
+use crate::window::{Complete, Released, Verdict};
+
+impl Engine {
+    pub(super) fn released(&mut self, released: Vec<Released>) {
+        for item in released {
+            match item {
+                Released::Row(row) => self.row(Arc::unwrap_or_clone(row)),
+                Released::Watermark(time) => {
+                    let complete = self.window.as_mut().map(|w| w.advance(time)).unwrap_or_default();
+                    self.complete(complete);
+                }
+            }
+        }
+    }
+
+    /// A row of a stream, in its turn.
+    pub(super) fn row(&mut self, row: Row) {
+        let tuple = match self.analyze(row) {
+            Ok(tuple) => tuple,
+            Err(e) => return self.emit_error(&e.to_string()),
+        };
+        let plan = Arc::clone(&self.plan);
+        match (&plan.window, &tuple) {
+            (Some(window), Tuple::One(row)) => self.enter_window(window, row, &tuple),
+            (None, Tuple::One(row)) if !plan.joins.is_empty() => self.with_tables(row),
+            _ => self.single(&plan, &tuple),
+        }
+    }
+
+    /// A statement without window and join: a row at a time.
+    fn single(&mut self, plan: &Plan, tuple: &Tuple) {
+        let shared = self.shared(&self.env);
+        let result = exec::accepts(plan, &shared, tuple).and_then(|accepted| {
+            if !accepted {
+                return Ok(None);
+            }
+            let having = match &plan.having {
+                Some(having) => {
+                    let group = Frame::group(&shared, std::slice::from_ref(tuple), None);
+                    group.eval(having).and_then(|v| truth(&v)).map_err(in_stage("Having"))?
+                }
+                None => true,
+            };
+            if !having {
+                return Ok(None);
+            }
+            exec::project_row(plan, &shared, tuple, self.options.send_null).map(Some)
+        });
+        let time = tuple.parts().first().map_or(self.env.now, |row| row.ts);
+        match result {
+            Ok(None) => {}
+            Ok(Some(rows)) => {
+                self.counters.matched += 1;
+                self.hits.hit(time);
+                if plan.having.is_some() {
+                    self.agg_hits.hit(time);
+                }
+                // Each row that a function gives goes out on its own.
+                if plan.output.rows.is_some() {
+                    for row in rows {
+                        self.emit(vec![row], None);
+                    }
+                } else {
+                    self.emit(rows, None);
+                }
+            }
+            Err(e) => self.emit_error(&e.to_string()),
+        }
+    }
+
+    fn enter_window(&mut self, plan_window: &PlanWindow, row: &Arc<Row>, tuple: &Tuple) {
+        let verdict = match self.verdict(plan_window, tuple) {
+            Ok(verdict) => verdict,
+            Err(e) => return self.emit_error(&in_stage("Filter")(e).to_string()),
+        };
+        let sliding = matches!(plan_window.kind, PlanWindowKind::Sliding { .. });
+        if sliding && verdict.enters && verdict.triggers {
+            self.hits.hit(row.ts);
+        }
+        let limit = self.options.max_rows;
+        let Some(window) = &mut self.window else { return };
+        let complete = window.row(Arc::clone(row), &verdict);
+        let dropped = window.bound(limit);
+        self.counters.dropped_rows += dropped as u64;
+        self.complete(complete);
+    }
+
+    fn verdict(&self, window: &PlanWindow, tuple: &Tuple) -> Result<Verdict, EvalError> {
+        let shared = self.shared(&self.env);
+        let frame = Frame::row(&shared, tuple, None);
+        let enters = match &window.filter {
+            Some(filter) => truth(&frame.eval(filter)?)?,
+            None => true,
+        };
+        // A trigger that cannot be evaluated does not trigger.
+        let holds = |node: &Node| matches!(frame.eval(node), Ok(Value::Bool(true)));
+        let (triggers, ends) = match &window.kind {
+            PlanWindowKind::State { begin, emit } => (holds(begin), emit.as_ref().is_some_and(holds)),
+            _ => (window.when.as_ref().is_none_or(holds), false),
+        };
+        Ok(Verdict { enters, triggers, ends, partition: exec::key(&window.partition, &frame)? })
+    }
+
+    /// Windows that are complete go through the other stages.
+    pub(super) fn complete(&mut self, windows: Vec<Complete>) {
+        let plan = Arc::clone(&self.plan);
+        for window in windows {
+            let filtered = plan.window.as_ref().is_some_and(|w| w.filter.is_some());
+            if filtered && window.rows.is_empty() {
+                continue;
+            }
+            self.set(&plan, window.rows, Some(window.range));
+        }
+    }
+
+    /// A row that is joined with tables alone.
+    fn with_tables(&mut self, row: &Arc<Row>) {
+        let plan = Arc::clone(&self.plan);
+        self.set(&plan, vec![Arc::clone(row)], None);
+    }
+
+    fn set(&mut self, plan: &Plan, mut rows: Vec<Arc<Row>>, range: Option<crate::window::WindowRange>) {
+        let joined = !plan.joins.is_empty();
+        if joined {
+            rows.extend(self.tables.iter().flatten().cloned());
+        }
+        let shared = self.shared(&self.env);
+        let result = stages(plan, &shared, rows, range, self.options.send_null);
+        match result {
+            Ok(None) => {}
+            Ok(Some(objects)) => {
+                self.counters.matched += 1;
+                let time = range.map_or(self.env.now, |r| r.trigger);
+                if plan.having.is_some() {
+                    self.agg_hits.hit(time);
+                }
+                if range.is_none() {
+                    self.hits.hit(time);
+                }
+                self.emit(objects, range);
+            }
+            Err(e) => self.emit_error(&e.to_string()),
+        }
+    }
+}
+
+/// The stages after the window. `None`: nothing was left.
+fn stages(
+    plan: &Plan,
+    shared: &Shared<'_>,
+    rows: Vec<Arc<Row>>,
+    range: Option<crate::window::WindowRange>,
+    send_null: bool,
+) -> Result<Option<Vec<Object>>, EvalError> {
+    let tuples = if plan.joins.is_empty() {
+        rows.into_iter().map(Tuple::One).collect()
+    } else {
+        let joined = exec::join(plan, shared, &rows)?;
+        if joined.is_empty() {
+            return Ok(None);
+        }
+        joined
+    };
+    let set = Set { rows: Rows::Loose(tuples), range };
+    let set = exec::filter(plan, shared, set)?;
+    let selective = plan.filter.is_some() || !plan.group_by.is_empty();
+    if selective && set.is_empty() {
+        return Ok(None);
+    }
+    let set = exec::group(plan, shared, set)?;
+    let Some(set) = exec::having(plan, shared, set)? else { return Ok(None) };
+    let set = exec::order(plan, shared, set)?;
+    exec::project_set(plan, shared, &set, send_null).map(Some)
+}

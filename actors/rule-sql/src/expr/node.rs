@@ -1,0 +1,308 @@
+//! The nodes of a compiled expression, and their evaluation.
+
+use std::sync::Arc;
+
+use super::frame::Frame;
+use super::like::LikePattern;
+use super::ops;
+use super::row::Tuple;
+use crate::ast::Op;
+use crate::error::EvalError;
+use crate::functions::{Function, Nulls};
+use crate::value::{Object, Strictness, Value, to_int};
+
+/// What only the engine can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Ask {
+    WindowStart,
+    WindowEnd,
+    WindowTrigger,
+    EventTime,
+    LastHitTime,
+    LastHitCount,
+    LastAggHitTime,
+    LastAggHitCount,
+    RowNumber,
+}
+
+/// `*` as a value.
+#[derive(Debug, Clone)]
+pub struct All {
+    /// The source, for `stream.*`.
+    pub source: Option<usize>,
+    /// Left out.
+    pub except: Vec<Arc<str>>,
+    /// Replaced.
+    pub replace: Vec<(Arc<str>, Node)>,
+}
+
+/// A compiled expression.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub enum Node {
+    Const(Value),
+    Column(usize),
+    Meta {
+        source: Option<usize>,
+        name: Arc<str>,
+    },
+    All(Box<All>),
+    Alias(usize),
+    Analytic(usize),
+    Ask(Ask),
+    Binary(Op, Box<Node>, Box<Node>),
+    Not(Box<Node>),
+    Arrow(Box<Node>, Arc<str>),
+    Index(Box<Node>, Box<Node>),
+    Slice(Box<Node>, Option<Box<Node>>, Option<Box<Node>>),
+    Case {
+        value: Option<Box<Node>>,
+        whens: Vec<(Node, Node)>,
+        otherwise: Option<Box<Node>>,
+    },
+    InList {
+        value: Box<Node>,
+        negated: bool,
+        items: Vec<Node>,
+    },
+    InArray {
+        value: Box<Node>,
+        negated: bool,
+        array: Box<Node>,
+    },
+    Between {
+        value: Box<Node>,
+        negated: bool,
+        low: Box<Node>,
+        high: Box<Node>,
+    },
+    Like {
+        value: Box<Node>,
+        negated: bool,
+        pattern: LikePattern,
+    },
+    LikeAny {
+        value: Box<Node>,
+        negated: bool,
+        pattern: Box<Node>,
+    },
+    Call(&'static Function, Vec<Node>),
+    Aggregate(&'static Function, Vec<Node>),
+    /// `count(*)`
+    CountAll,
+}
+
+impl Node {
+    pub(super) fn eval(&self, frame: &Frame<'_>) -> Result<Value, EvalError> {
+        match self {
+            Self::Const(value) => Ok(value.clone()),
+            Self::Column(number) => Ok(frame.first().and_then(|t| t.column(*number)).cloned().unwrap_or(Value::Null)),
+            Self::Meta { source, name } => Ok(meta(frame.first(), *source, name)),
+            Self::All(all) => all.eval(frame).map(Value::Object),
+            Self::Alias(number) => frame.alias(*number),
+            Self::Analytic(number) => {
+                let rows = frame.first().map_or(&[] as &[_], Tuple::parts);
+                Ok(rows.iter().find_map(|row| row.analytic.get(*number)).cloned().unwrap_or(Value::Null))
+            }
+            Self::Ask(ask) => Ok(answer(*ask, frame)),
+            Self::Binary(op, left, right) => {
+                let left = left.eval(frame)?;
+                match (op, &left) {
+                    (Op::And, Value::Bool(false)) => return Ok(Value::Bool(false)),
+                    (Op::Or, Value::Bool(true)) => return Ok(Value::Bool(true)),
+                    _ => {}
+                }
+                ops::binary(*op, &left, &right.eval(frame)?)
+            }
+            Self::Not(inner) => match inner.eval(frame)? {
+                Value::Bool(b) => Ok(Value::Bool(!b)),
+                Value::Null => Ok(Value::Null),
+                other => Err(EvalError::new(format!("NOT takes a condition, not {}", other.shown()))),
+            },
+            Self::Arrow(target, name) => match target.eval(frame)? {
+                Value::Object(object) => Ok(object.find(name).cloned().unwrap_or(Value::Null)),
+                Value::Null => Ok(Value::Null),
+                other => Err(EvalError::new(format!("{} has no field \"{name}\"", other.shown()))),
+            },
+            Self::Index(target, index) => {
+                let target = target.eval(frame)?;
+                let index = to_int(&index.eval(frame)?, Strictness::SameKind)?;
+                let items: &[Value] = match &target {
+                    Value::Array(items) => items,
+                    Value::Null => &[],
+                    other => return Err(EvalError::new(format!("{} cannot be indexed", other.shown()))),
+                };
+                let found = ops::place(index, items.len()).and_then(|i| items.get(i));
+                found.cloned().ok_or_else(|| EvalError::new(format!("out of index: {index} of {}", items.len())))
+            }
+            Self::Slice(target, from, to) => slice(&target.eval(frame)?, from.as_deref(), to.as_deref(), frame),
+            Self::Case { value, whens, otherwise } => case(value.as_deref(), whens, otherwise.as_deref(), frame),
+            Self::InList { value, negated, items } => {
+                let value = value.eval(frame)?;
+                if value.is_null() {
+                    return Ok(Value::Bool(false));
+                }
+                for item in items {
+                    if ops::equal(&value, &item.eval(frame)?)? {
+                        return Ok(Value::Bool(!negated));
+                    }
+                }
+                Ok(Value::Bool(*negated))
+            }
+            Self::InArray { value, negated, array } => {
+                let value = value.eval(frame)?;
+                if value.is_null() {
+                    return Ok(Value::Bool(false));
+                }
+                match array.eval(frame)? {
+                    Value::Array(items) => {
+                        for item in items.iter() {
+                            if ops::equal(&value, item)? {
+                                return Ok(Value::Bool(!negated));
+                            }
+                        }
+                        Ok(Value::Bool(*negated))
+                    }
+                    Value::Null => Ok(Value::Bool(*negated)),
+                    other => Err(EvalError::new(format!("IN takes an array, not {}", other.shown()))),
+                }
+            }
+            Self::Between { value, negated, low, high } => {
+                let found = ops::between(&value.eval(frame)?, &low.eval(frame)?, &high.eval(frame)?)?;
+                Ok(Value::Bool(found.is_some_and(|inside| inside != *negated)))
+            }
+            Self::Like { value, negated, pattern } => like(&value.eval(frame)?, *negated, pattern),
+            Self::LikeAny { value, negated, pattern } => {
+                let value = value.eval(frame)?;
+                match pattern.eval(frame)? {
+                    Value::Str(pattern) => like(&value, *negated, &LikePattern::new(&pattern)),
+                    Value::Null => Ok(Value::Bool(false)),
+                    other => {
+                        Err(EvalError::new(format!("invalid LIKE pattern, must be a string but got {}", other.shown())))
+                    }
+                }
+            }
+            Self::Call(function, args) => {
+                // A null that settles the result spares the other arguments only their use, not their errors.
+                let args = args.iter().map(|a| a.eval(frame)).collect::<Result<Vec<_>, _>>()?;
+                function.call(frame.shared.env, &args)
+            }
+            Self::Aggregate(function, args) => aggregate(function, args, frame),
+            Self::CountAll => Ok(Value::Int(i64::try_from(frame.tuples.len()).unwrap_or(i64::MAX))),
+        }
+    }
+}
+
+impl All {
+    /// All fields of the frame's first tuple, without the excluded, with the replaced.
+    pub fn eval(&self, frame: &Frame<'_>) -> Result<Arc<Object>, EvalError> {
+        let Some(tuple) = frame.first() else { return Ok(Arc::default()) };
+        let all = tuple.all(self.source);
+        if self.except.is_empty() && self.replace.is_empty() {
+            return Ok(all);
+        }
+        let kept = all.iter().filter(|(name, _)| !self.except.iter().any(|e| e.eq_ignore_ascii_case(name)));
+        let mut out: Object = kept.map(|(n, v)| (Arc::clone(n), v.clone())).collect();
+        for (name, node) in &self.replace {
+            out.set(Arc::clone(name), node.eval(frame)?);
+        }
+        Ok(Arc::new(out))
+    }
+}
+
+fn meta(tuple: Option<&Tuple>, source: Option<usize>, name: &str) -> Value {
+    let rows = tuple.map_or(&[] as &[_], Tuple::parts);
+    let mut metas =
+        rows.iter().filter(|row| source.is_none_or(|s| s == row.source)).filter_map(|row| row.meta.as_ref());
+    if name == "*" {
+        return metas.next().map_or(Value::Null, |m| Value::Object(Arc::clone(m)));
+    }
+    metas.find_map(|m| m.find(name)).cloned().unwrap_or(Value::Null)
+}
+
+fn answer(ask: Ask, frame: &Frame<'_>) -> Value {
+    let range = frame.range;
+    Value::Int(match ask {
+        Ask::LastHitTime => frame.shared.hits.time,
+        Ask::LastHitCount => frame.shared.hits.count,
+        Ask::LastAggHitTime => frame.shared.agg_hits.time,
+        Ask::LastAggHitCount => frame.shared.agg_hits.count,
+        Ask::RowNumber => frame.number.get(),
+        Ask::EventTime => {
+            let of_row = frame.first().and_then(|t| t.parts().iter().map(|row| row.ts).max());
+            match (frame.group, range, of_row) {
+                (true, Some(range), _) => range.trigger,
+                (_, _, Some(ts)) => ts,
+                _ => return Value::Null,
+            }
+        }
+        Ask::WindowStart | Ask::WindowEnd | Ask::WindowTrigger => match range {
+            Some(range) if ask == Ask::WindowStart => range.start,
+            Some(range) if ask == Ask::WindowEnd => range.end,
+            Some(range) => range.trigger,
+            None => return Value::Null,
+        },
+    })
+}
+
+fn like(value: &Value, negated: bool, pattern: &LikePattern) -> Result<Value, EvalError> {
+    match value {
+        Value::Str(text) => Ok(Value::Bool(pattern.matches(text) != negated)),
+        Value::Null => Ok(Value::Bool(false)),
+        other => Err(EvalError::new(format!("LIKE takes a string, not {}", other.shown()))),
+    }
+}
+
+fn slice(target: &Value, from: Option<&Node>, to: Option<&Node>, frame: &Frame<'_>) -> Result<Value, EvalError> {
+    let items: &[Value] = match target {
+        Value::Array(items) => items,
+        Value::Null => &[],
+        other => return Err(EvalError::new(format!("{} cannot be indexed", other.shown()))),
+    };
+    let bound = |node: Option<&Node>, default: usize| -> Result<usize, EvalError> {
+        let Some(node) = node else { return Ok(default) };
+        let index = to_int(&node.eval(frame)?, Strictness::SameKind)?;
+        let found = ops::place(index, items.len()).filter(|place| *place <= items.len());
+        found.ok_or_else(|| EvalError::new(format!("out of index: {index} of {}", items.len())))
+    };
+    let (from, to) = (bound(from, 0)?, bound(to, items.len())?);
+    match items.get(from..to) {
+        Some(part) if from < to || items.is_empty() => Ok(Value::array(part.to_vec())),
+        _ => Err(EvalError::new(format!("start cannot be greater than end. start:{from} end:{to}"))),
+    }
+}
+
+fn case(
+    value: Option<&Node>,
+    whens: &[(Node, Node)],
+    otherwise: Option<&Node>,
+    frame: &Frame<'_>,
+) -> Result<Value, EvalError> {
+    let explain = |e: EvalError| EvalError::new(format!("evaluate case expression error: {e}"));
+    let value = value.map(|v| v.eval(frame)).transpose()?;
+    for (when, then) in whens {
+        let holds = match &value {
+            Some(value) => ops::equal(value, &when.eval(frame)?).map_err(explain)?,
+            None => matches!(when.eval(frame).map_err(explain)?, Value::Bool(true)),
+        };
+        if holds {
+            return then.eval(frame);
+        }
+    }
+    otherwise.map_or(Ok(Value::Null), |node| node.eval(frame))
+}
+
+/// Each argument is evaluated on every row of the group.
+fn aggregate(function: &'static Function, args: &[Node], frame: &Frame<'_>) -> Result<Value, EvalError> {
+    debug_assert_eq!(function.nulls, Nulls::Pass, "a column is never null");
+    let mut columns: Vec<Vec<Value>> = args.iter().map(|_| Vec::with_capacity(frame.tuples.len())).collect();
+    for tuple in frame.tuples {
+        let row = Frame::row(frame.shared, tuple, frame.range);
+        for (node, column) in args.iter().zip(&mut columns) {
+            column.push(node.eval(&row)?);
+        }
+    }
+    let columns: Vec<Value> = columns.into_iter().map(Value::array).collect();
+    function.call(frame.shared.env, &columns)
+}

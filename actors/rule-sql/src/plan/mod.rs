@@ -1,0 +1,194 @@
+//! From a syntax tree to something that can run: names resolved, mistakes refused, expressions compiled.
+
+mod check;
+mod compile;
+mod select;
+
+use std::sync::Arc;
+
+pub(crate) use check::{check_statement, is_aggregate};
+pub use select::{Item, Output};
+
+use crate::ast::{JoinKind, Name, Select, Unit, WindowKind};
+use crate::catalog::{Catalog, Relation};
+use crate::error::{Pos, SqlError, did_you_mean};
+use crate::expr::{ColumnRef, Node};
+
+/// A stream or table of a plan.
+#[derive(Debug, Clone)]
+pub struct PlanSource {
+    /// The relation's name.
+    pub name: Name,
+    /// The name by which expressions reach it.
+    pub known_as: Name,
+    /// What was declared.
+    pub relation: Relation,
+}
+
+/// A join of a plan.
+#[derive(Debug, Clone)]
+pub struct PlanJoin {
+    /// Its kind.
+    pub kind: JoinKind,
+    /// The number of the source that is joined.
+    pub source: usize,
+    /// The condition.
+    pub on: Option<Node>,
+}
+
+/// A call of an analytic function.
+#[derive(Debug, Clone)]
+pub struct AnalyticCall {
+    /// The function's name.
+    pub name: &'static str,
+    /// Its arguments; for `changed_cols`, the prefix and whether nulls are ignored.
+    pub args: Vec<Node>,
+    /// `changed_cols`: the columns that are watched; `None` stands for `*`.
+    pub columns: Vec<(Arc<str>, Node)>,
+    /// `OVER (PARTITION BY …)`
+    pub partition: Vec<Node>,
+    /// `OVER (WHEN …)`
+    pub when: Option<Node>,
+}
+
+/// A window with lengths in milliseconds.
+#[derive(Debug, Clone)]
+pub struct PlanWindow {
+    /// Its kind.
+    pub kind: PlanWindowKind,
+    /// What may enter.
+    pub filter: Option<Node>,
+    /// What triggers a sliding window.
+    pub when: Option<Node>,
+    /// What state windows are kept apart by.
+    pub partition: Vec<Node>,
+}
+
+/// Kinds of window, lengths in milliseconds.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub enum PlanWindowKind {
+    Tumbling { unit: Unit, raw: i64, length: i64 },
+    Hopping { unit: Unit, raw: i64, length: i64, interval: i64 },
+    Sliding { length: i64, delay: i64 },
+    Session { unit: Unit, raw: i64, length: i64, timeout: i64 },
+    Count { length: usize, interval: usize },
+    State { begin: Node, emit: Option<Node> },
+}
+
+/// A key of ORDER BY.
+#[derive(Debug, Clone)]
+pub struct PlanSort {
+    /// What to sort by.
+    pub node: Node,
+    /// Descending.
+    pub descending: bool,
+}
+
+/// A statement, ready to run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The sources: FROM, then the joined ones.
+    pub sources: Vec<PlanSource>,
+    /// The joins in order.
+    pub joins: Vec<PlanJoin>,
+    /// The columns that are read.
+    pub columns: Vec<ColumnRef>,
+    /// The definitions of the aliases.
+    pub aliases: Vec<Node>,
+    /// The analytic calls, in the order in which they run.
+    pub analytics: Vec<AnalyticCall>,
+    /// WHERE.
+    pub filter: Option<Node>,
+    /// The window.
+    pub window: Option<PlanWindow>,
+    /// GROUP BY, without the window.
+    pub group_by: Vec<Node>,
+    /// HAVING.
+    pub having: Option<Node>,
+    /// ORDER BY.
+    pub order_by: Vec<PlanSort>,
+    /// What is put out.
+    pub output: Output,
+    /// Whether WHERE aggregates over the window.
+    pub filter_aggregates: bool,
+    /// Whether everything is read (`*`), so that every declared column counts as used.
+    pub reads_all: bool,
+}
+
+/// How strictly a statement is planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// As a rule: names must be known, and the statement must make sense as a whole.
+    Rule,
+    /// One stage of a statement on its own, on rows that the stages before have prepared: aliases are columns there.
+    Stage,
+}
+
+impl Plan {
+    /// Plans a statement over the relations of `catalog`. In [`Mode::Stage`] relations need not be declared.
+    pub fn new(select: &Select, catalog: &Catalog, mode: Mode) -> Result<Self, SqlError> {
+        let mut sources: Vec<PlanSource> = Vec::new();
+        let all = std::iter::once(&select.from).chain(select.joins.iter().map(|j| &j.source));
+        for source in all {
+            let relation = match catalog.get(&source.name) {
+                Some(relation) => relation.clone(),
+                None if mode == Mode::Stage => Relation::schemaless(&source.name),
+                None => {
+                    let hint = did_you_mean(&source.name, catalog.names());
+                    return Err(
+                        SqlError::at(source.pos, format!("stream {} is not known", source.name)).with_hint(hint)
+                    );
+                }
+            };
+            let known_as = source.known_as().clone();
+            if mode == Mode::Rule && sources.iter().any(|s| s.known_as == known_as) {
+                let hint = Some("give it another name with AS".into());
+                return Err(SqlError::at(source.pos, format!("{known_as} is read twice")).with_hint(hint));
+            }
+            sources.push(PlanSource { name: source.name.clone(), known_as, relation });
+        }
+        select::plan(select, sources, mode)
+    }
+
+    /// The number of the source of this name, or known by it.
+    pub fn source(&self, name: &str) -> Option<usize> {
+        self.sources.iter().position(|s| s.known_as.as_ref() == name || s.name.as_ref() == name)
+    }
+
+    /// Whether a source is a table.
+    pub fn is_table(&self, source: usize) -> bool {
+        self.sources.get(source).is_some_and(|s| s.relation.table)
+    }
+}
+
+/// The lengths of a window in milliseconds; `None` for a state window, which has conditions instead.
+fn window_kind(kind: &WindowKind) -> Option<PlanWindowKind> {
+    Some(match kind {
+        WindowKind::Tumbling { unit, length } => {
+            PlanWindowKind::Tumbling { unit: *unit, raw: *length, length: length * unit.millis() }
+        }
+        WindowKind::Hopping { unit, length, interval } => PlanWindowKind::Hopping {
+            unit: *unit,
+            raw: *interval,
+            length: length * unit.millis(),
+            interval: interval * unit.millis(),
+        },
+        WindowKind::Sliding { unit, length, delay } => {
+            PlanWindowKind::Sliding { length: length * unit.millis(), delay: delay * unit.millis() }
+        }
+        WindowKind::Session { unit, length, timeout } => PlanWindowKind::Session {
+            unit: *unit,
+            raw: *length,
+            length: length * unit.millis(),
+            timeout: timeout * unit.millis(),
+        },
+        WindowKind::Count { length, interval } => PlanWindowKind::Count { length: *length, interval: *interval },
+        WindowKind::State { .. } => return None,
+    })
+}
+
+/// Where an error of the whole statement is shown: at its first word.
+fn start() -> Pos {
+    Pos { line: 1, column: 1 }
+}
