@@ -147,6 +147,20 @@ def spans(flags):
     return out
 
 
+def undated(path):
+    """Takes the time of making out of an MP4 (version 0 of the headers that hold it), so that the same clip is the same file."""
+    data = bytearray(Path(path).read_bytes())
+    head = data.find(b"moov")
+    end = head - 4 + int.from_bytes(data[head - 4:head], "big")
+    for kind in (b"mvhd", b"tkhd", b"mdhd"):
+        at = data.find(kind, head, end)
+        while at != -1:
+            if data[at + 4] == 0:
+                data[at + 8:at + 16] = bytes(8)
+            at = data.find(kind, at + 4, end)
+    Path(path).write_bytes(data)
+
+
 def write(out, stills=None):
     rng = np.random.default_rng(SEED)
     place = scene(rng)
@@ -173,6 +187,7 @@ def write(out, stills=None):
     encoder.stdin.close()
     if encoder.wait() != 0:
         raise SystemExit("gst-launch-1.0 could not encode the clip; it needs gstreamer1.0-tools and -plugins-{base,good,bad,ugly}")
+    undated(out)
     truth = {"about": "frames[i] lists what is seen in frame i: [id, class, x1, y1, x2, y2], in pixels; an id is one person or vehicle",
              "names": ["person", "vehicle"], "size": SIZE, "fps": FPS, "zone": polygon, "person_in_zone_s": spans(occupied),
              "empty_s": spans(not f for f in frames), "frames": frames}
