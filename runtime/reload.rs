@@ -45,7 +45,8 @@ pub fn follow(folder: PathBuf, process: &SiteProcess) -> impl Future<Output = ()
 /// As [`follow`], and notes on `board` what the last reload came to.
 pub async fn follow_on(folder: PathBuf, site: Arc<Site>, journal: Journal, board: ReloadBoard) {
     let running = site.config();
-    let mut events = watch(folder, SiteConfig::clone(&running), Arc::new(OnnxProbe), Secrets::standard(), Timing::default());
+    let mut events =
+        watch(folder, SiteConfig::clone(&running), Arc::new(OnnxProbe), Secrets::standard(), Timing::default());
     while let Some(event) = events.recv().await {
         match event {
             ReloadEvent::Changed { loaded, changes } => {
@@ -64,7 +65,11 @@ pub async fn follow_on(folder: PathBuf, site: Arc<Site>, journal: Journal, board
             }
         }
     }
-    journal.report(Failure::new("site", "reload", "the site's folder is not watched any more: restart the site to take changes in"));
+    journal.report(Failure::new(
+        "site",
+        "reload",
+        "the site's folder is not watched any more: restart the site to take changes in",
+    ));
     std::future::pending::<()>().await;
 }
 
@@ -101,5 +106,8 @@ fn parts<I: std::fmt::Display>(kind: &str, change: &Change<I>) -> Vec<String> {
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         (!ids.is_empty()).then(|| format!("{kind} {} {what}", ids.join(", ")))
     };
-    [part(&change.added, "starts"), part(&change.changed, "restarts"), part(&change.removed, "stops")].into_iter().flatten().collect()
+    [part(&change.added, "starts"), part(&change.changed, "restarts"), part(&change.removed, "stops")]
+        .into_iter()
+        .flatten()
+        .collect()
 }

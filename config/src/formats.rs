@@ -142,7 +142,10 @@ fn address_hint(text: &str) -> Option<String> {
 
 fn device_hint(text: &str) -> Option<String> {
     let index = text.to_lowercase().trim_start_matches(|c: char| !c.is_ascii_digit()).parse::<u8>().unwrap_or(0);
-    ["gpu", "cuda", "nvidia"].iter().any(|name| text.to_lowercase().starts_with(name)).then(|| format!("write `cuda:{index}`"))
+    ["gpu", "cuda", "nvidia"]
+        .iter()
+        .any(|name| text.to_lowercase().starts_with(name))
+        .then(|| format!("write `cuda:{index}`"))
 }
 
 fn zone_hint(text: &str) -> Option<String> {

@@ -56,7 +56,9 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
     if let Some(site) = &site {
         check::listeners(&mut site_file, site);
     }
+    let media_shown = site.as_ref().map_or_else(Vec::new, |site| check::media_shown(&site_file, site.media.len()));
     let mut context = Context {
+        media_shown,
         dir: &dir,
         probe,
         media: site.as_ref().map(|site| site.media.clone()),

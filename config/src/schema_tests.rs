@@ -13,8 +13,30 @@ use crate::{
 
 /// The keywords that the walk knows.
 const KEYWORDS: [&str; 25] = [
-    "$schema", "title", "description", "type", "properties", "additionalProperties", "required", "items", "enum", "const", "oneOf", "anyOf",
-    "format", "pattern", "examples", "default", "minimum", "maximum", "exclusiveMinimum", "minItems", "maxItems", "minLength", "x-min", "x-max",
+    "$schema",
+    "title",
+    "description",
+    "type",
+    "properties",
+    "additionalProperties",
+    "required",
+    "items",
+    "enum",
+    "const",
+    "oneOf",
+    "anyOf",
+    "format",
+    "pattern",
+    "examples",
+    "default",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "minItems",
+    "maxItems",
+    "minLength",
+    "x-min",
+    "x-max",
     "deprecated",
 ];
 
@@ -26,7 +48,11 @@ fn every_part(part: &Value, visit: &mut dyn FnMut(&Value)) {
     for one in ["items", "additionalProperties"] {
         part.get(one).filter(|p| p.is_object()).into_iter().for_each(|p| every_part(p, visit));
     }
-    part.get("properties").and_then(Value::as_object).into_iter().flat_map(|p| p.values()).for_each(|p| every_part(p, visit));
+    part.get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(|p| p.values())
+        .for_each(|p| every_part(p, visit));
 }
 
 #[test]
@@ -69,9 +95,15 @@ fn values(part: &Value) -> BoxedStrategy<Value> {
     let mut right: Vec<BoxedStrategy<Value>> = Vec::new();
     let any_of = part.get("anyOf").or(part.get("oneOf")).and_then(Value::as_array).cloned().unwrap_or_default();
     right.extend(any_of.iter().map(values));
-    right.extend(part.get("enum").and_then(Value::as_array).cloned().map(|choices| prop::sample::select(choices).boxed()));
+    right.extend(
+        part.get("enum").and_then(Value::as_array).cloned().map(|choices| prop::sample::select(choices).boxed()),
+    );
     right.extend(part.get("const").cloned().map(|value| Just(value).boxed()));
-    let examples: Vec<Value> = ["default", "examples"].iter().filter_map(|k| part.get(*k)).flat_map(|v| v.as_array().cloned().unwrap_or_else(|| vec![v.clone()])).collect();
+    let examples: Vec<Value> = ["default", "examples"]
+        .iter()
+        .filter_map(|k| part.get(*k))
+        .flat_map(|v| v.as_array().cloned().unwrap_or_else(|| vec![v.clone()]))
+        .collect();
     if !examples.is_empty() {
         right.push(prop::sample::select(examples).boxed());
     }
@@ -101,7 +133,24 @@ fn values(part: &Value) -> BoxedStrategy<Value> {
         any::<bool>().prop_map(|b| json!(b)),
         (-2_i64..300).prop_map(|n| json!(n)),
         (-20_i64..20).prop_map(|n| json!(n as f64 / 8.0)),
-        prop::sample::select(vec!["", "5s", "5", "0.5", "x", "a b", "20MiB", "5fps", "24:00", "07:30", "cpu", "cuda:1", "127.0.0.1:1", "all", "null"]).prop_map(|t| json!(t)),
+        prop::sample::select(vec![
+            "",
+            "5s",
+            "5",
+            "0.5",
+            "x",
+            "a b",
+            "20MiB",
+            "5fps",
+            "24:00",
+            "07:30",
+            "cpu",
+            "cuda:1",
+            "127.0.0.1:1",
+            "all",
+            "null"
+        ])
+        .prop_map(|t| json!(t)),
         Just(json!([])),
         Just(json!([1])),
         Just(json!({})),

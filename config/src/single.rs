@@ -19,16 +19,13 @@ use crate::{
 ///
 /// # Errors
 /// Every error of the file, each with its place.
-pub fn load_model(
-    file: &Path,
-    probe: &dyn ModelProbe,
-    secrets: &Secrets,
-) -> Result<(Model, Vec<Problem>), Problems> {
+pub fn load_model(file: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<(Model, Vec<Problem>), Problems> {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let shown = file.display().to_string();
     let own = file.parent().unwrap_or(Path::new("/"));
     let site = own.parent().filter(|site| {
-        own.file_name().is_some_and(|name| name == "models") && (site.join("site.yaml").exists() || site.join("site.yml").exists())
+        own.file_name().is_some_and(|name| name == "models")
+            && (site.join("site.yaml").exists() || site.join("site.yml").exists())
     });
     let dir = site.unwrap_or(own);
     let content = bytes(&file).map_err(|error| {
@@ -45,6 +42,7 @@ pub fn load_model(
         dir,
         probe,
         media: None,
+        media_shown: Vec::new(),
         time_zone: jiff::tz::TimeZone::UTC,
         cameras: BTreeMap::new(),
         models: BTreeMap::new(),

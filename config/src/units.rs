@@ -89,7 +89,7 @@ pub fn show_duration(duration: Duration) -> String {
 pub fn show_size(bytes: u64) -> String {
     let (name, factor) = SIZES
         .iter()
-        .filter(|(_, factor)| bytes >= *factor && bytes % factor == 0)
+        .filter(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor))
         .max_by_key(|(_, factor)| *factor)
         .unwrap_or(&SIZES[0]);
     format!("{}{name}", bytes / factor)

@@ -34,7 +34,9 @@ impl Walk<'_> {
         }
         let branches = schema::branches(schema);
         if !branches.is_empty() {
-            let fits = |branch: &&Value| takes(branch, node) && (schema::choices(branch).is_empty() || chosen(branch, node).is_some());
+            let fits = |branch: &&Value| {
+                takes(branch, node) && (schema::choices(branch).is_empty() || chosen(branch, node).is_some())
+            };
             return match branches.iter().find(fits) {
                 Some(branch) => self.value(branch, node),
                 None => self.unexpected(schema, node),
@@ -211,7 +213,9 @@ impl Walk<'_> {
             {
                 Some("write it without quotes".to_owned())
             }
-            Kind::Text(text) if wants.contains(&"array") && !wants.contains(&"string") => Some(format!("write a list: `[{}]`", words::shown(text))),
+            Kind::Text(text) if wants.contains(&"array") && !wants.contains(&"string") => {
+                Some(format!("write a list: `[{}]`", words::shown(text)))
+            }
             _ => None,
         }
     }

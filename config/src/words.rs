@@ -27,7 +27,7 @@ pub(crate) fn meant<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -
 }
 
 /// `did you mean `x`? Known keys: `a`, `b`.`: the help that follows an unknown name. `known` may be empty.
-pub(crate) fn did_you_mean<'a>(found: &str, what: &str, known: &[&'a str]) -> String {
+pub(crate) fn did_you_mean(found: &str, what: &str, known: &[&str]) -> String {
     let hint = meant(found, known.iter().copied()).map(|m| format!("did you mean `{m}`? ")).unwrap_or_default();
     if known.is_empty() { format!("{hint}there are none") } else { format!("{hint}{what}: {}", list(known)) }
 }

@@ -140,12 +140,18 @@ mod tests {
 
     #[test]
     fn errors_in_json_have_file_line_column_message_and_help() {
-        let result = checked(&[("site.yaml", "site: {id: yard}\nhtpp: {}\n"), ("cameras/gate.yaml", "source: test://ball\nfps: 5\n")]);
+        let result = checked(&[
+            ("site.yaml", "site: {id: yard}\nhtpp: {}\n"),
+            ("cameras/gate.yaml", "source: test://ball\nfps: 5\n"),
+        ]);
         let json: serde_json::Value = serde_json::from_str(&json(&result).unwrap()).unwrap();
         assert_eq!(json["ok"], false);
         let errors = json["errors"].as_array().unwrap();
         assert_eq!(errors.len(), 2, "{json}");
-        assert_eq!((errors[0]["file"].as_str(), errors[0]["line"].as_u64(), errors[0]["column"].as_u64()), (Some("cameras/gate.yaml"), Some(2), Some(6)));
+        assert_eq!(
+            (errors[0]["file"].as_str(), errors[0]["line"].as_u64(), errors[0]["column"].as_u64()),
+            (Some("cameras/gate.yaml"), Some(2), Some(6))
+        );
         assert_eq!(errors[0]["help"], "give the unit: `5fps`");
         assert_eq!(errors[1]["message"], "unknown key `htpp`");
     }
@@ -154,6 +160,10 @@ mod tests {
     fn a_folder_without_a_site_file_names_the_command_that_makes_one() {
         let problems = checked(&[("cameras/gate.yaml", "source: test://ball\n")]).unwrap_err();
         let line = problems.to_string();
-        assert!(line.starts_with("site.yaml:1:1: the folder `") && line.contains("has no site.yaml; make a site to start from with `parapet init "), "{line}");
+        assert!(
+            line.starts_with("site.yaml:1:1: the folder `")
+                && line.contains("has no site.yaml; make a site to start from with `parapet init "),
+            "{line}"
+        );
     }
 }

@@ -46,7 +46,10 @@ pub fn run(args: InitArgs) -> anyhow::Result<ExitCode> {
     }
     write(&dir, &files).with_context(|| format!("{} can't be written", dir.display()))?;
     for line in [
-        format!("A site lies in {}: a camera that the machine makes up, a model that sees nothing, and a rule.", dir.display()),
+        format!(
+            "A site lies in {}: a camera that the machine makes up, a model that sees nothing, and a rule.",
+            dir.display()
+        ),
         format!("  parapet check --config {0}    tells what is wrong with its files", dir.display()),
         format!("  parapet run --config {0}      runs it; then see http://127.0.0.1:8080", dir.display()),
         "Your own camera and model: see the comments in cameras/test.yaml and models/none.yaml.".to_owned(),
@@ -58,7 +61,8 @@ pub fn run(args: InitArgs) -> anyhow::Result<ExitCode> {
 
 /// Every file that is written, by its path in the site.
 fn files() -> anyhow::Result<Vec<(String, String)>> {
-    let mut files: Vec<(String, String)> = FILES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let mut files: Vec<(String, String)> =
+        FILES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
     for kind in FileKind::ALL {
         // Editors find it by the first line of each file.
         let schema = serde_json::to_string_pretty(parapet_config::schema(kind))?;
@@ -126,7 +130,8 @@ mod tests {
         write(dir.path(), &files().unwrap()).unwrap();
         let mut offered = 0;
         for (name, text) in FILES.iter().filter(|(name, _)| name.ends_with(".yaml")) {
-            let alternative: Vec<String> = text.lines().filter_map(|line| line.strip_prefix("#: ")).map(str::to_owned).collect();
+            let alternative: Vec<String> =
+                text.lines().filter_map(|line| line.strip_prefix("#: ")).map(str::to_owned).collect();
             if !alternative.is_empty() {
                 offered += 1;
                 let path = dir.path().join(name).with_file_name("alternative.yaml");

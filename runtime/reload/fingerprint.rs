@@ -26,12 +26,14 @@ impl Fingerprint {
     }
 
     /// Takes in which files a load has read besides. Those that were known keep their look from before the load, so that a change
-    /// during the load still shows.
-    pub(super) fn take_in(&mut self, inputs: &[PathBuf]) {
+    /// during the load still shows. True when one was not known.
+    pub(super) fn take_in(&mut self, inputs: &[PathBuf]) -> bool {
         self.inputs.retain(|path, _| inputs.contains(path));
+        let known = self.inputs.len();
         for path in inputs {
             self.inputs.entry(path.clone()).or_insert_with(|| look(path));
         }
+        self.inputs.len() > known
     }
 }
 
@@ -39,5 +41,11 @@ impl Fingerprint {
 pub(super) fn look(path: &Path) -> Option<Look> {
     let meta = std::fs::metadata(path).ok()?;
     let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-    Some((meta.dev(), meta.ino(), meta.len(), nanos(meta.mtime(), meta.mtime_nsec()), nanos(meta.ctime(), meta.ctime_nsec())))
+    Some((
+        meta.dev(),
+        meta.ino(),
+        meta.len(),
+        nanos(meta.mtime(), meta.mtime_nsec()),
+        nanos(meta.ctime(), meta.ctime_nsec()),
+    ))
 }

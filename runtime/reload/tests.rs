@@ -18,12 +18,24 @@ use super::watch::{ReloadEvent, Timing, watch};
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 const FILES: [(&str, &str); 6] = [
-    ("site.yaml", "site:\n  id: yard\n  name: The yard\ntime_zone: Europe/Berlin\nstore:\n  path: data/store\nhttp:\n  listen: 127.0.0.1:8080\n"),
+    (
+        "site.yaml",
+        "site:\n  id: yard\n  name: The yard\ntime_zone: Europe/Berlin\nstore:\n  path: data/store\nhttp:\n  listen: 127.0.0.1:8080\n",
+    ),
     ("models/none.yaml", "kind: null\nmin_score: 0.4\nslots: 2\nhung_after: 5s\n"),
-    ("cameras/gate.yaml", "name: Gate\nsource: rtsp://192.168.1.20/stream1\nusername: admin\npassword: \"secret\"\nfps: 5fps\nmodels: [none]\nzones:\n  dock: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]]\nplace: {latitude: 53.5, longitude: 10}\nlink: 5G\n"),
+    (
+        "cameras/gate.yaml",
+        "name: Gate\nsource: rtsp://192.168.1.20/stream1\nusername: admin\npassword: \"secret\"\nfps: 5fps\nmodels: [none]\nzones:\n  dock: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]]\nplace: {latitude: 53.5, longitude: 10}\nlink: 5G\n",
+    ),
     ("cameras/yard.yaml", "source: test://ball?size=320x240&fps=5\nmodels: [none]\nstall_after: 4s\n"),
-    ("rules/intruder.yaml", "cameras: [gate]\nwhen:\n  - label: person\n    min_score: 0.6\nzone: dock\nheld_for: 2s\ncooldown: 30s\nseverity: critical\nschedule:\n  - {days: [mon, tue], from: \"22:00\", to: \"06:00\"}\n"),
-    ("uploaders/file.yaml", "what: [alerts]\nsink:\n  file: {path: data/out.jsonl, rotate: 5MiB, keep: 3}\nbackoff: {first: 2s, max: 1m}\n"),
+    (
+        "rules/intruder.yaml",
+        "cameras: [gate]\nwhen:\n  - label: person\n    min_score: 0.6\nzone: dock\nheld_for: 2s\ncooldown: 30s\nseverity: critical\nschedule:\n  - {days: [mon, tue], from: \"22:00\", to: \"06:00\"}\n",
+    ),
+    (
+        "uploaders/file.yaml",
+        "what: [alerts]\nsink:\n  file: {path: data/out.jsonl, rotate: 5MiB, keep: 3}\nbackoff: {first: 2s, max: 1m}\n",
+    ),
 ];
 
 fn put(dir: &Path, name: &str, text: impl AsRef<[u8]>) {
@@ -113,7 +125,9 @@ async fn a_link_swap_as_of_a_mounted_config_map_is_one_change() {
         put(root, &format!("cameras/{revision}/yard.yaml"), format!("source: test://ball\nfps: {fps}fps\n"));
     }
     let link = |target: &str, name: &Path| std::os::unix::fs::symlink(target, name).unwrap();
-    for (folder, files) in [(root.to_owned(), &["site.yaml"][..]), (root.join("cameras"), &["gate.yaml", "yard.yaml"][..])] {
+    for (folder, files) in
+        [(root.to_owned(), &["site.yaml"][..]), (root.join("cameras"), &["gate.yaml", "yard.yaml"][..])]
+    {
         link("..one", &folder.join("..data"));
         files.iter().for_each(|file| link(&format!("..data/{file}"), &folder.join(file)));
     }
@@ -162,7 +176,11 @@ async fn a_model_and_a_secret_that_change_are_changes_too() {
     put(dir.path(), "people.onnx", "one");
     put(dir.path(), "password", "one\n");
     put(dir.path(), "models/people.yaml", "file: people.onnx\n");
-    put(dir.path(), "cameras/gate.yaml", "source: rtsp://cam/1\nusername: u\npassword: ${file:password}\nzones: {dock: [[0, 0], [1, 0], [1, 1]]}\n");
+    put(
+        dir.path(),
+        "cameras/gate.yaml",
+        "source: rtsp://cam/1\nusername: u\npassword: ${file:password}\nzones: {dock: [[0, 0], [1, 0], [1, 1]]}\n",
+    );
     let config = load(dir.path(), &NoProbe, &Secrets::standard()).unwrap_or_else(|p| panic!("{p}")).config;
     let mut events = watched(dir.path(), &config);
     // The first look has been made when a change is told.
@@ -181,7 +199,8 @@ async fn a_thousand_broken_files_leave_the_old_configuration_and_are_told_in_tim
     const EACH: usize = 25;
     let seed = std::env::var("PARAPET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(25_u64);
     println!("seed {seed} (PARAPET_SEED)");
-    let folders: Vec<_> = (0..FOLDERS).map(|folder| tokio::spawn(break_files(Dice(seed ^ (folder << 32)), EACH))).collect();
+    let folders: Vec<_> =
+        (0..FOLDERS).map(|folder| tokio::spawn(break_files(Dice(seed ^ (folder << 32)), EACH))).collect();
     let (mut times, mut valid) = (Vec::new(), 0);
     for folder in folders {
         let (folder_times, folder_valid) = folder.await.unwrap();
@@ -190,7 +209,10 @@ async fn a_thousand_broken_files_leave_the_old_configuration_and_are_told_in_tim
     }
     times.sort();
     let (median, max) = (times[times.len() / 2], times[times.len() - 1]);
-    println!("fault 25: {} broken files, told after {median:?} (median), {max:?} (most); {valid} mutations were valid and left out", times.len());
+    println!(
+        "fault 25: {} broken files, told after {median:?} (median), {max:?} (most); {valid} mutations were valid and left out",
+        times.len()
+    );
     assert_eq!(times.len(), FOLDERS as usize * EACH);
     assert!(max <= TOLD_WITHIN, "{max:?}");
 }
@@ -221,11 +243,16 @@ async fn break_files(mut dice: Dice, count: usize) -> (Vec<Duration>, usize) {
             ReloadEvent::Refused(problems) => {
                 assert!(!problems.list.is_empty());
                 for problem in &problems.list {
-                    assert!(dir.path().join(&problem.file).exists() && problem.line > 0 && problem.column > 0, "{problem}");
+                    assert!(
+                        dir.path().join(&problem.file).exists() && problem.line > 0 && problem.column > 0,
+                        "{problem}"
+                    );
                     assert!(!problem.message.is_empty(), "{problem}");
                 }
             }
-            ReloadEvent::Changed { changes, .. } => panic!("{name} took effect: {changes:?}\n{}", String::from_utf8_lossy(&broken)),
+            ReloadEvent::Changed { changes, .. } => {
+                panic!("{name} took effect: {changes:?}\n{}", String::from_utf8_lossy(&broken))
+            }
         }
         times.push(start.elapsed());
         put(dir.path(), name, text);
@@ -253,14 +280,33 @@ impl Dice {
     fn mutate(&mut self, text: &[u8]) -> Vec<u8> {
         let mut out = text.to_vec();
         let at = self.below(out.len());
-        let junk: &[&[u8]] = &[b"\t", b"\0", b"\xff", b"{", b"]", b"\"", b": ", b"!x ", b"*a", b"&", b"%", b"\n  - ", b"\r", b"5 bananas", b"#", b"${"];
+        let junk: &[&[u8]] = &[
+            b"\t",
+            b"\0",
+            b"\xff",
+            b"{",
+            b"]",
+            b"\"",
+            b": ",
+            b"!x ",
+            b"*a",
+            b"&",
+            b"%",
+            b"\n  - ",
+            b"\r",
+            b"5 bananas",
+            b"#",
+            b"${",
+        ];
         let lines: Vec<&[u8]> = text.split_inclusive(|b| *b == b'\n').collect();
         let line = self.below(lines.len());
         match self.below(7) {
             0 => out.truncate(at),
             1 => out[at..].fill(0),
             2 => drop(out.splice(at..at, junk[self.below(junk.len())].iter().copied())),
-            3 => drop(out.splice(at..(at + 1 + self.below(8)).min(text.len()), junk[self.below(junk.len())].iter().copied())),
+            3 => drop(
+                out.splice(at..(at + 1 + self.below(8)).min(text.len()), junk[self.below(junk.len())].iter().copied()),
+            ),
             4 => out = [&lines[..line], &lines[line + 1..]].concat().concat(),
             5 => out = [&lines[..=line], &lines[line..]].concat().concat(),
             _ => out[at] ^= 1 << self.below(8),

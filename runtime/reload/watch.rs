@@ -45,7 +45,11 @@ pub struct Timing {
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { quiet: Duration::from_millis(250), patience: Duration::from_millis(1_200), poll: Duration::from_millis(500) }
+        Self {
+            quiet: Duration::from_millis(250),
+            patience: Duration::from_millis(1_200),
+            poll: Duration::from_millis(500),
+        }
     }
 }
 
@@ -56,7 +60,13 @@ const CAPACITY: usize = 4;
 
 /// Watches `folder` until the receiver is dropped. `running` is the configuration that runs: the first look compares with
 /// it, so that a change between the load and the watch is not lost.
-pub fn watch(folder: PathBuf, running: SiteConfig, probe: Arc<dyn ModelProbe>, secrets: Secrets, timing: Timing) -> Receiver<ReloadEvent> {
+pub fn watch(
+    folder: PathBuf,
+    running: SiteConfig,
+    probe: Arc<dyn ModelProbe>,
+    secrets: Secrets,
+    timing: Timing,
+) -> Receiver<ReloadEvent> {
     let (sender, receiver) = channel(CAPACITY);
     let spawned = thread::Builder::new().name("config-watch".to_owned()).spawn(move || {
         let (signal, signals) = mpsc::sync_channel(1);
@@ -114,7 +124,11 @@ impl Watch {
                 if !self.reload() {
                     return;
                 }
-                seen.take_in(&self.inputs);
+                if seen.take_in(&self.inputs) {
+                    // A file that was read before it was looked at may have changed in between: read once more.
+                    let now = Instant::now();
+                    dirty = Some((now, now));
+                }
             }
         }
     }
@@ -162,7 +176,9 @@ impl Eyes {
                 let _: Result<(), mpsc::TrySendError<()>> = signal.try_send(());
             }
         });
-        let watcher = watcher.inspect_err(|error| tracing::warn!("the site's folder is looked at only now and then: {error}")).ok();
+        let watcher = watcher
+            .inspect_err(|error| tracing::warn!("the site's folder is looked at only now and then: {error}"))
+            .ok();
         let mut eyes = Self { watcher, watched: folders(folder).into_iter().map(|path| (path, None)).collect() };
         eyes.renew();
         eyes

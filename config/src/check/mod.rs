@@ -18,7 +18,7 @@ use parapet_contracts::{CameraId, ModelId, ports::probe::ModelProbe};
 pub(crate) use camera::camera;
 pub(crate) use model::model;
 pub(crate) use rule::rule;
-pub(crate) use site::{listeners, site};
+pub(crate) use site::{listeners, media_shown, site};
 pub(crate) use uploader::{same_files, uploader};
 
 use crate::{document::Document, words, yaml::Step};
@@ -31,6 +31,8 @@ pub(crate) struct Context<'a> {
     pub probe: &'a dyn ModelProbe,
     /// The folders that sources may lie in; `None` when `site.yaml` could not be read.
     pub media: Option<Vec<PathBuf>>,
+    /// Those folders as `site.yaml` has them, for messages.
+    pub media_shown: Vec<String>,
     /// The time zone of schedules.
     pub time_zone: jiff::tz::TimeZone,
     /// What each camera's file says that others refer to; `None` when it could not be read.

@@ -47,11 +47,12 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
                 digest = Some(hex);
                 match context.probe.labels(path) {
                     Ok(in_file) => agree(document, labels.as_deref(), in_file, &mut known),
-                    Err(why) => document.error(
-                        at,
-                        format!("{} can't be used: {why}", quoted(document, place!["file"])),
-                        "give an .onnx file of a detector",
-                    ),
+                    Err(why) => {
+                        // The reason may repeat the path: only of one that stands in the file itself.
+                        let why = if document.resolved(place!["file"]) { "it is no model".to_owned() } else { why };
+                        let message = format!("{} can't be used: {why}", quoted(document, place!["file"]));
+                        document.error(at, message, "give an .onnx file of a detector");
+                    }
                 }
             }
             Err(error) => {

@@ -204,7 +204,10 @@ fn zone(
         known.dedup();
         let hint = if document.resolved(place) { None } else { words::meant(name, known.iter().copied()) };
         let help = match hint {
-            Some(meant) if meant == name => "other cameras of this rule have it: add it to `zones` there, or give these a rule of their own".to_owned(),
+            Some(meant) if meant == name => {
+                "other cameras of this rule have it: add it to `zones` there, or give these a rule of their own"
+                    .to_owned()
+            }
             Some(meant) => format!("did you mean `{meant}`? Known zones: {}", words::list(&known)),
             None if known.is_empty() => "the cameras have no `zones`".to_owned(),
             None => format!("Known zones: {}", words::list(&known)),

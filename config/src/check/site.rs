@@ -75,6 +75,12 @@ pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inpu
     })
 }
 
+/// The folders of sources as the file has them; the default when it has none.
+pub(crate) fn media_shown(document: &Document<RawSite>, count: usize) -> Vec<String> {
+    let shown = |index| document.written(place!["media", index]).to_owned();
+    if document.has(place!["media", 0]) { (0..count).map(shown).collect() } else { vec!["media".to_owned(); count] }
+}
+
 /// Tells two listeners on one port.
 pub(crate) fn listeners(document: &mut Document<RawSite>, site: &Site) {
     let BusConfig::Embedded { listen } = site.bus else { return };

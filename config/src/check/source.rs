@@ -54,7 +54,7 @@ pub(super) fn location(
     let text = raw.source.as_ref()?.0.trim().to_owned();
     let at = document.at(place!["source"]);
     let location = match text.split_once("://") {
-        Some((scheme, _)) if matches!(scheme, "rtsp" | "rtsps" | "http" | "https") => network(document, &text)?,
+        Some(("rtsp" | "rtsps" | "http" | "https", _)) => network(document, &text)?,
         Some(("test", rest)) => test(document, rest)?,
         Some(("file", _)) => {
             document.error(
@@ -190,8 +190,7 @@ fn path_source(
     if let Some(media) = &context.media
         && !media.iter().any(|folder| real.starts_with(resolved(folder)))
     {
-        let folders: Vec<String> = media.iter().map(|folder| folder.display().to_string()).collect();
-        let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+        let folders: Vec<&str> = context.media_shown.iter().map(String::as_str).collect();
         let known = if folders.is_empty() {
             "`media` is empty".to_owned()
         } else {

@@ -249,16 +249,31 @@ impl Builder<'_> {
 
     /// Rewrites the scanner's words. They name YAML's productions and never a value of the file.
     fn syntax(&self, error: &ScanError, text: &str) -> Problem {
-        let at = Position { line: error.marker().line().max(1), column: error.marker().col() + 1 };
+        // The scanner counts one line too many at the end of a file that does not end in one.
+        let found = Position { line: error.marker().line().max(1), column: error.marker().col() + 1 };
+        let at = found.min(end_of(text));
         // The scanner tells some tabs where the text before them began.
-        let tabbed = text.lines().enumerate().skip(at.line - 1).take(if error.info().contains("tab") { usize::MAX } else { 1 });
+        let tabbed =
+            text.lines().enumerate().skip(at.line - 1).take(if error.info().contains("tab") { usize::MAX } else { 1 });
         for (index, line) in tabbed {
             let indent = line.len() - line.trim_start().len();
             if let Some(tab) = line[..indent].find('\t') {
-                return self.problem(Position { line: index + 1, column: tab + 1 }, "a tab can't indent YAML", "use spaces");
+                return self.problem(
+                    Position { line: index + 1, column: tab + 1 },
+                    "a tab can't indent YAML",
+                    "use spaces",
+                );
             }
         }
-        let (place, help) = match text.chars().count() <= error.marker().index() {
+        if error.info().contains("unknown anchor") {
+            return self.problem(
+                at,
+                "this alias names no anchor before it",
+                "put a text that begins with `*` in quotes",
+            );
+        }
+        let ended = text.chars().count() <= error.marker().index() || error.info().contains("end of stream");
+        let (place, help) = match ended {
             true => ("the file ends too early", "was it written only in part?"),
             false => (
                 "this is no YAML",

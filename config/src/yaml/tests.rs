@@ -44,7 +44,23 @@ fn scalars_follow_the_core_schema() {
     for null in ["", "~", "null"] {
         assert!(matches!(kind(null), Kind::Null), "{null:?}");
     }
-    for word in ["yes", "no", "on", "22:00", "1_000", "5s", "inf", "nan", "\"12\"", "'true'", "1.2.3", "e5", ".", "!!str 12", "127.0.0.1:80"] {
+    for word in [
+        "yes",
+        "no",
+        "on",
+        "22:00",
+        "1_000",
+        "5s",
+        "inf",
+        "nan",
+        "\"12\"",
+        "'true'",
+        "1.2.3",
+        "e5",
+        ".",
+        "!!str 12",
+        "127.0.0.1:80",
+    ] {
         assert!(matches!(kind(word), Kind::Text(_)), "{word}");
     }
 }
@@ -116,7 +132,10 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
     if let Err(problems) = parse("f.yaml", bytes) {
         prop_assert!(!problems.is_empty());
         for problem in problems {
-            prop_assert!(problem.line >= 1 && problem.column >= 1 && problem.line <= lines, "{problem} in {lines} lines");
+            prop_assert!(
+                problem.line >= 1 && problem.column >= 1 && problem.line <= lines,
+                "{problem} in {lines} lines"
+            );
         }
     }
     Ok(())
