@@ -1,6 +1,6 @@
 //! `parapet detect` sees on real videos what the reference saw: at least 95 of 100 boxes of a score of 0.4 and more, with the
 //! same class and an overlap of 0.7.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
 //! One frame with a model's input and output tensors as the reference made them, which parts preparing from decoding.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 

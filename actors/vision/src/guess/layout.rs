@@ -83,7 +83,7 @@ pub(super) fn find(
         let family = match &**name {
             "yolox" => Family::Yolox,
             _ if ending == Ending::DecodedExp => Family::PerhapsYolox,
-            "yolov5" if one_a_cell && !clues.ultralytics => Family::PerhapsYolox,
+            "yolov5" if one_a_cell && ending == Ending::Unknown && !clues.ultralytics => Family::PerhapsYolox,
             _ => Family::Ultralytics,
         };
         let (confidence, why) = match (&**name, ending) {
@@ -142,9 +142,13 @@ pub(super) fn find(
             let why = format!("{shape}, one box on each of {cells} cells, and the graph ends without decoding them");
             Found { name: tell("yolox", 0.93, why), family: Family::Yolox }
         }
-        (Some(rows), Ending::Decoded | Ending::DecodedExp) if rows == cells => {
-            let why = format!("{shape}; one box on each of {cells} cells as YOLOX has, and the graph decodes them");
-            Found { name: tell("yolov5", 0.85, why), family: Family::PerhapsYolox }
+        (Some(rows), Ending::DecodedExp) if rows == cells => {
+            let why = format!("{shape}; one box on each of {cells} cells, and the graph decodes them as YOLOX does");
+            Found { name: tell("yolov5", 0.9, why), family: Family::PerhapsYolox }
+        }
+        (Some(rows), Ending::Decoded) if rows == cells => {
+            let why = format!("{shape}; one box on each of {cells} cells, and the graph decodes them");
+            Found { name: tell("yolov5", 0.85, why), family: Family::Ultralytics }
         }
         (Some(rows), Ending::Unknown) if rows == cells => {
             let why = format!(

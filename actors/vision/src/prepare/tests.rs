@@ -123,7 +123,8 @@ proptest! {
                 for c in 0..3 {
                     let got = value(c, x as usize, y as usize);
                     let want = want[if bgr { 2 - c } else { c }];
-                    prop_assert!((got - want).abs() <= 0.51, "{format:?} {w}×{h} at {x},{y},{c}: {got} is not {want}");
+                    // Half a level of rounding, and what weights in 2048ths make of it.
+                    prop_assert!((got - want).abs() <= 0.75, "{format:?} {w}×{h} at {x},{y},{c}: {got} is not {want}");
                 }
             }
         }
