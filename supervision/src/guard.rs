@@ -1,4 +1,5 @@
-//! A wrapper around every supervised actor: it tells panics from errors, and beats the handlers' heartbeat.
+//! A wrapper around every supervised actor: it tells panics from errors, beats the handlers' heartbeat, and tells when the
+//! actor and its state have been dropped, which ractor does only after it has told of the end.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -10,7 +11,7 @@ use std::task::Poll;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::fault::{Fault, Panicked};
-use crate::start::Incarnation;
+use crate::start::{Alive, Incarnation};
 
 /// Runs a future to its end or to its panic.
 pub(crate) async fn catch<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
@@ -32,10 +33,24 @@ fn panic_text(panic: Box<dyn Any + Send>) -> String {
     }
 }
 
-/// The wrapper. It has the messages, the state and the arguments of the actor inside.
+/// The wrapper. It has the messages and the arguments of the actor inside.
 pub(crate) struct Guarded<A> {
     pub inner: A,
     pub incarnation: Arc<Incarnation>,
+    /// Dropped after `inner`.
+    pub alive: Alive,
+}
+
+/// The state of the actor inside, dropped before `_alive` is.
+pub(crate) struct Held<S> {
+    inner: Option<S>,
+    _alive: Alive,
+}
+
+impl<S> Held<S> {
+    fn get(&mut self) -> Result<&mut S, ActorProcessingErr> {
+        self.inner.as_mut().ok_or_else(|| "a message after the end".into())
+    }
 }
 
 /// While it lives, a handler is at work.
@@ -69,36 +84,40 @@ impl<A> Guarded<A> {
 
 impl<A: Actor> Actor for Guarded<A> {
     type Msg = A::Msg;
-    type State = A::State;
+    type State = Held<A::State>;
     type Arguments = A::Arguments;
 
-    async fn pre_start(&self, myself: ActorRef<A::Msg>, args: A::Arguments) -> Result<A::State, ActorProcessingErr> {
-        self.run(async { self.inner.pre_start(myself, args).await }).await
+    async fn pre_start(&self, myself: ActorRef<A::Msg>, args: A::Arguments) -> Result<Self::State, ActorProcessingErr> {
+        let state = self.run(async { self.inner.pre_start(myself, args).await }).await?;
+        Ok(Held { inner: Some(state), _alive: self.alive.clone() })
     }
 
-    async fn post_start(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
-        self.run(async { self.inner.post_start(myself, state).await }).await
+    async fn post_start(&self, myself: ActorRef<A::Msg>, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+        self.run(async { self.inner.post_start(myself, state.get()?).await }).await
     }
 
-    async fn post_stop(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
-        self.run(async { self.inner.post_stop(myself, state).await }).await
+    async fn post_stop(&self, myself: ActorRef<A::Msg>, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+        let result = self.run(async { self.inner.post_stop(myself, state.get()?).await }).await;
+        // Here, and not when the supervisor has read of the end.
+        state.inner = None;
+        result
     }
 
     async fn handle(
         &self,
         myself: ActorRef<A::Msg>,
         message: A::Msg,
-        state: &mut A::State,
+        state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        self.run(async { self.inner.handle(myself, message, state).await }).await
+        self.run(async { self.inner.handle(myself, message, state.get()?).await }).await
     }
 
     async fn handle_supervisor_evt(
         &self,
         myself: ActorRef<A::Msg>,
         event: SupervisionEvent,
-        state: &mut A::State,
+        state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        self.run(async { self.inner.handle_supervisor_evt(myself, event, state).await }).await
+        self.run(async { self.inner.handle_supervisor_evt(myself, event, state.get()?).await }).await
     }
 }

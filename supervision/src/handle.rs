@@ -73,7 +73,9 @@ impl SupervisorHandle {
     }
 
     pub(crate) async fn start_root(&self, args: Arguments, env: Arc<Env>) -> Result<(), SpawnErr> {
-        let guarded = Guarded { inner: Supervisor, incarnation: Arc::new(Incarnation::new()) };
+        let incarnation = Arc::new(Incarnation::new());
+        let alive = incarnation.alive().ok_or(SpawnErr::ActorAlreadyStarted)?;
+        let guarded = Guarded { inner: Supervisor, incarnation, alive };
         let (actor, _) = Guarded::spawn(None, guarded, args).await?;
         *self.shared.root.lock() = Some(Root { cell: actor.get_cell(), env });
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
+use tokio::sync::watch;
 
 use crate::fault::Fault;
 use crate::guard::Guarded;
@@ -12,8 +13,22 @@ use crate::heartbeat::Heartbeat;
 use crate::shared::Env;
 use crate::slot::Slot;
 
+/// Held by an actor and by its state; when the last one has been dropped, all that they held is free.
+pub(crate) type Alive = Arc<watch::Sender<()>>;
+
+/// Waits until an incarnation's actor and state have been dropped.
+#[derive(Clone)]
+pub(crate) struct Gone(watch::Receiver<()>);
+
+impl Gone {
+    pub(crate) async fn wait(mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
 /// One life of a child, from the call of its factory to its end.
 pub(crate) struct Incarnation {
+    gone: watch::Receiver<()>,
     /// Of the message handlers; idle between messages.
     pub handlers: Heartbeat,
     parts: Mutex<Parts>,
@@ -26,13 +41,31 @@ struct Parts {
     leases: Vec<Box<dyn FnOnce() + Send>>,
     heartbeats: Vec<Heartbeat>,
     fault: Option<Fault>,
+    /// For the actors to come; `None` once the start is over.
+    alive: Option<Alive>,
 }
 
 impl Incarnation {
     pub(crate) fn new() -> Self {
         let handlers = Heartbeat::new("message handler");
         handlers.idle();
-        Self { handlers, parts: Mutex::default() }
+        let (alive, gone) = watch::channel(());
+        let parts = Parts { alive: Some(Arc::new(alive)), ..Parts::default() };
+        Self { handlers, gone, parts: Mutex::new(parts) }
+    }
+
+    /// What an actor holds as long as it lives; `None` when the start is over.
+    pub(crate) fn alive(&self) -> Option<Alive> {
+        self.parts.lock().alive.clone()
+    }
+
+    /// The start is over: no actor of this incarnation is to come.
+    pub(crate) fn started(&self) {
+        self.parts.lock().alive = None;
+    }
+
+    pub(crate) fn gone(&self) -> Gone {
+        Gone(self.gone.clone())
     }
 
     /// Keeps a cell, so that it can be stopped even when the factory never returns; `false` when the start was cancelled.
@@ -54,6 +87,7 @@ impl Incarnation {
         self.release();
         let mut parts = self.parts.lock();
         parts.cancelled = true;
+        parts.alive = None;
         parts.cells.clone()
     }
 
@@ -123,13 +157,15 @@ impl StartContext {
     /// # Errors
     /// When the actor's `pre_start` fails or panics, or when the start has been cancelled meanwhile.
     pub async fn spawn<A: Actor>(&self, actor: A, args: A::Arguments) -> Result<ActorRef<A::Msg>, SpawnErr> {
-        let guarded = Guarded { inner: actor, incarnation: Arc::clone(&self.incarnation) };
+        let cancelled = || SpawnErr::StartupFailed("the start was cancelled".into());
+        let alive = self.incarnation.alive().ok_or_else(cancelled)?;
+        let guarded = Guarded { inner: actor, incarnation: Arc::clone(&self.incarnation), alive };
         let (actor, _) = self.supervisor.spawn_linked(None, guarded, args).await?;
         if self.incarnation.keep(&actor.get_cell()) {
             return Ok(actor);
         }
         actor.kill();
-        Err(SpawnErr::StartupFailed("the start was cancelled".into()))
+        Err(cancelled())
     }
 
     /// [`spawn`](Self::spawn), and the slot leads to the actor until it ends.

@@ -3,10 +3,11 @@
 
 mod common;
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use common::{Bench, Do, MINUTE, SECOND, millis, node, start, until, until_state};
-use parapet_supervision::{Backoff, FailureKind, NodeState, Restart, SlotError};
+use parapet_supervision::{Backoff, Budget, FailureKind, NodeState, Restart, SlotError};
 
 /// Fault 1: an actor panics. It is restarted alone, within a second of real time.
 #[tokio::test]
@@ -146,4 +147,32 @@ async fn the_backoff_grows_and_starts_anew_once_the_child_was_healthy() {
     bench.slot("a").ready(SECOND).await.unwrap();
     tokio::time::sleep(MINUTE).await;
     assert_eq!(fail().await, 100);
+}
+
+/// On several threads, a successor could overtake its predecessor: ractor tells of an end before it drops the actor's state.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_successor_starts_when_all_that_its_predecessor_held_is_free() {
+    let bench = Bench::default();
+    let eager = |id| bench.probe(id).backoff(Backoff::fixed(Duration::ZERO)).budget(Budget::unlimited());
+    let site = start(&bench.supervisor("site").child(eager("a")).child(eager("b"))).await;
+    for id in ["a", "b"] {
+        bench.orders(id).release_takes.store(10, Ordering::SeqCst);
+    }
+    for round in 1..=30 {
+        for id in ["a", "b"] {
+            bench.slot(id).ready(10 * SECOND).await.unwrap();
+            match round % 3 {
+                0 => bench.tell(id, Do::Panic("boom")),
+                1 => bench.tell(id, Do::Fail("out of luck")),
+                _ => drop(site.restart(eager(id))),
+            }
+        }
+        until("both are back", 10 * SECOND, || {
+            ["a", "b"].iter().all(|id| bench.orders(id).starts() == round + 1 && bench.slot(id).is_up())
+        })
+        .await;
+    }
+    assert_eq!((bench.orders("a").most(), bench.orders("b").most()), (1, 1));
+    assert!(site.shutdown(10 * SECOND).await.is_clean());
+    assert_eq!((bench.orders("a").alive(), bench.orders("b").alive()), (0, 0), "a stop has ended when all is free");
 }

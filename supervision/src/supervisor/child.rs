@@ -11,7 +11,7 @@ use crate::heartbeat::Watch;
 use crate::observer::unix_millis;
 use crate::policy::History;
 use crate::spec::{ChildSpec, StopOutcome};
-use crate::start::Incarnation;
+use crate::start::{Gone, Incarnation};
 use crate::supervisor::order::{Posture, Stance};
 use crate::tree::{Entry, LastError, NodeState};
 
@@ -106,6 +106,8 @@ pub(crate) struct Child {
     pub last_error: Option<LastError>,
     pub since: u64,
     pub abandoned: u32,
+    /// The end of the last incarnation: the next one waits for it, unless it was left behind.
+    pub last: Option<Gone>,
     /// Who waits for this incarnation's end.
     pub waiters: Vec<oneshot::Sender<StopOutcome>>,
 }
@@ -126,6 +128,7 @@ impl Child {
             last_error: None,
             since: unix_millis(),
             abandoned: 0,
+            last: None,
             waiters: Vec::new(),
         }
     }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use ractor::{ActorCell, ActorStatus};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::fault::{Escalation, Exit, Fault};
 use crate::guard::catch;
 use crate::observer::FailureKind;
 use crate::shared::Life;
+use crate::shutdown::KILL_GRACE;
 use crate::start::{Incarnation, StartContext};
 use crate::supervisor::child::Phase;
 use crate::supervisor::order::{self, Posture, Stance};
@@ -75,6 +76,7 @@ impl State {
         let epoch = child.epoch + 1;
         let spec = Arc::clone(&child.spec);
         let incarnation = Arc::new(Incarnation::new());
+        let last = child.last.replace(incarnation.gone());
         let context = StartContext {
             supervisor: self.myself.get_cell(),
             path: self.child_path(&spec.id).into(),
@@ -85,6 +87,10 @@ impl State {
         let myself = self.myself.clone();
         let kept = Arc::clone(&incarnation);
         let task = tokio::spawn(async move {
+            // An actor that failed is dropped after it was told of: what it held has to be free for its successor.
+            if let Some(last) = last {
+                timeout(KILL_GRACE, last.wait()).await.ok();
+            }
             let result = match catch(async { (spec.factory)(context).await }).await {
                 Ok(result) => result.map_err(|error| Fault::of_start(error.as_ref())),
                 Err(panic) => Err(Fault::of_start(&panic)),
@@ -95,6 +101,7 @@ impl State {
             {
                 cell.kill(); // Whoever cancelled the start could not know of it.
             }
+            kept.started();
             // When the supervisor has ended, there is nobody left to tell; ractor has killed what is linked to it.
             drop(myself.cast(Msg::StartDone { key, epoch, result }));
         });

@@ -8,7 +8,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use ractor::ActorCell;
+use ractor::{ActorCell, ActorStatus};
 use tokio::time::timeout;
 
 use crate::fault::{Escalation, Fault};
@@ -16,29 +16,37 @@ use crate::observer::FailureKind;
 use crate::shared::{KilledChild, Life};
 use crate::shutdown::KILL_GRACE;
 use crate::spec::{Shutdown, StopOutcome};
+use crate::start::Gone;
 use crate::supervisor::child::{AfterStop, Phase, Stop};
 use crate::supervisor::{Msg, State};
 
-/// Stops an actor: asks, waits, kills, and waits for the kill to have its effect.
-async fn stop_cell(cell: &ActorCell, how: Shutdown) -> StopOutcome {
+/// Stops an actor: asks, waits, kills, and waits for the kill to have its effect. It has ended when what it held is free.
+async fn stop_cell(cell: &ActorCell, gone: &Gone, how: Shutdown) -> StopOutcome {
+    if cell.get_status() == ActorStatus::Stopped {
+        return StopOutcome::Stopped;
+    }
+    let ended = async {
+        // Without a limit, there is no timeout that could be an error.
+        cell.wait(None).await.ok();
+        gone.clone().wait().await;
+    };
+    tokio::pin!(ended);
     match how {
         Shutdown::BrutalKill => {}
         Shutdown::Infinity => {
             cell.stop(Some("shutdown".to_owned()));
-            return cell.wait(None).await.map_or(StopOutcome::Killed, |()| StopOutcome::Stopped);
+            ended.await;
+            return StopOutcome::Stopped;
         }
         Shutdown::Deadline(limit) => {
             cell.stop(Some("shutdown".to_owned()));
-            if timeout(limit, cell.wait(None)).await.is_ok() {
+            if timeout(limit, &mut ended).await.is_ok() {
                 return StopOutcome::Stopped;
             }
         }
     }
     cell.kill();
-    match timeout(KILL_GRACE, cell.wait(None)).await {
-        Ok(_) => StopOutcome::Killed,
-        Err(_) => StopOutcome::Abandoned,
-    }
+    timeout(KILL_GRACE, ended).await.map_or(StopOutcome::Abandoned, |()| StopOutcome::Killed)
 }
 
 impl State {
@@ -85,7 +93,7 @@ impl State {
             self.by_cell.remove(&cell.get_id());
             cell.unlink(self.myself.get_cell());
         }
-        let work = Work { cells: cells.clone(), start };
+        let work = Work { cells: cells.clone(), gone: incarnation.gone(), start };
         let myself = self.myself.clone();
         let task = tokio::spawn(async move {
             let outcome = work.stop(how).await;
@@ -137,6 +145,7 @@ impl State {
         let fault = stop.incarnation.take_fault();
         if outcome == StopOutcome::Abandoned {
             child.abandoned = child.abandoned.saturating_add(1);
+            child.last = None;
         }
         let text = match (outcome, child.spec.shutdown) {
             (StopOutcome::Abandoned, _) => {
@@ -197,6 +206,7 @@ impl State {
 /// What there is to stop of a child.
 struct Work {
     cells: Vec<ActorCell>,
+    gone: Gone,
     /// The factory, if it is still at work.
     start: Option<tokio::task::JoinHandle<()>>,
 }
@@ -205,7 +215,7 @@ impl Work {
     async fn stop(self, how: Shutdown) -> StopOutcome {
         let mut worst = StopOutcome::Stopped;
         for cell in &self.cells {
-            let outcome = stop_cell(cell, how).await;
+            let outcome = stop_cell(cell, &self.gone, how).await;
             if outcome != StopOutcome::Stopped {
                 worst = outcome;
             }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::future::pending;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -52,6 +52,8 @@ pub struct Orders {
     pub starts: AtomicU32,
     pub alive: AtomicU32,
     pub most: AtomicU32,
+    /// Milliseconds that it takes to release what an incarnation holds, as a device driver might. Needs several threads.
+    pub release_takes: AtomicU64,
 }
 
 impl Orders {
@@ -112,6 +114,11 @@ pub struct Alive {
 
 impl Drop for Alive {
     fn drop(&mut self) {
+        let span = self.orders.release_takes.load(Ordering::SeqCst);
+        if span > 0 {
+            // So that this thread's other tasks go on meanwhile, the supervisor's among them.
+            tokio::task::block_in_place(|| std::thread::sleep(millis(span)));
+        }
         self.orders.alive.fetch_sub(1, Ordering::SeqCst);
         self.diary.note(&format!("-{}", self.id));
     }
