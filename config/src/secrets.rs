@@ -2,7 +2,10 @@
 //!
 //! A problem names the reference and never the value.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     problem::{Position, Problem},
@@ -88,7 +91,10 @@ impl SecretProvider for Files {
         if !meta.is_file() || meta.len() > LIMIT {
             return Err("this is no file of at most 64 KiB".to_owned());
         }
-        let bytes = std::fs::read(&path).map_err(|error| format!("this file can't be read: {error}"))?;
+        let mut bytes = Vec::new();
+        std::fs::File::open(&path)
+            .and_then(|file| file.take(LIMIT).read_to_end(&mut bytes))
+            .map_err(|error| format!("this file can't be read: {error}"))?;
         let text = String::from_utf8(bytes).map_err(|_| "this file holds no UTF-8 text".to_owned())?;
         let text = text.strip_suffix('\n').unwrap_or(&text);
         Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())

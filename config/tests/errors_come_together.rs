@@ -107,3 +107,16 @@ fn what_is_odd_is_a_warning_and_the_site_runs() {
         assert!(warning.starts_with(expected), "{warning}");
     }
 }
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+    let site = TestSite::new(&[("models/m.yaml", "file: models/pipe\nlabels: models/pipe\n")]);
+    for pipe in ["models/pipe", "cameras.yaml"] {
+        assert!(std::process::Command::new("mkfifo").arg(site.dir().join(pipe)).status().unwrap().success());
+    }
+    std::fs::create_dir(site.dir().join("cameras")).unwrap();
+    std::fs::rename(site.dir().join("cameras.yaml"), site.dir().join("cameras/c.yaml")).unwrap();
+    let errors = site.errors();
+    assert_eq!(errors.len(), 3, "{errors:#?}");
+    assert!(errors.iter().all(|error| error.contains("no regular file")), "{errors:#?}");
+}

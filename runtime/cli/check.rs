@@ -15,7 +15,7 @@ pub struct CheckArgs {
     /// The site's folder.
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
-    /// How to print. Errors go to standard error as text, to standard output as JSON.
+    /// How to print.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -67,12 +67,12 @@ fn text(result: &Result<Loaded, Problems>) {
         Err(problems) => &problems.warnings,
     };
     for warning in warnings {
-        tell(&format!("warning: {warning}"));
+        say(&format!("warning: {warning}"));
     }
     match result {
         Ok(loaded) => drop(say(&sentence(&loaded.config))),
         Err(problems) => {
-            tell(&problems.to_string());
+            say(&problems.to_string());
             let count = problems.list.len();
             tell(&format!("{count} {}: the site can't run", if count == 1 { "error" } else { "errors" }));
         }

@@ -113,9 +113,7 @@ fn labels(document: &mut Document<RawModel>, raw: &RawModel, context: &mut Conte
     context.inputs.push(path.clone());
     let at = document.at(place!["labels"]);
     let help = "expected a text file with one label a line, or a list: `labels: [person, car]`";
-    let text = match std::fs::metadata(&path).and_then(|meta| {
-        if meta.len() > 1 << 20 { Err(std::io::ErrorKind::FileTooLarge.into()) } else { std::fs::read_to_string(&path) }
-    }) {
+    let text = match small_text(&path) {
         Ok(text) => text,
         Err(error) => {
             let message =
@@ -134,6 +132,18 @@ fn labels(document: &mut Document<RawModel>, raw: &RawModel, context: &mut Conte
         return None;
     }
     Some(labels)
+}
+
+/// A text file of at most 1 MiB.
+fn small_text(path: &Path) -> std::io::Result<String> {
+    let meta = std::fs::metadata(path)?;
+    if !meta.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    if meta.len() > 1 << 20 {
+        return Err(std::io::ErrorKind::FileTooLarge.into());
+    }
+    std::fs::read_to_string(path)
 }
 
 /// Compares the labels given with those in the model's own file.
@@ -195,10 +205,11 @@ fn slots(raw: &RawSlots) -> Vec<SlotConfig> {
 
 /// The file's SHA-256 in hexadecimal.
 fn sha256(path: &Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::ErrorKind::IsADirectory.into());
+    // Asked first: opening a pipe would wait for its other end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
     }
+    let mut file = std::fs::File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -212,7 +223,6 @@ fn sha256(path: &Path) -> std::io::Result<String> {
 fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         std::io::ErrorKind::FileTooLarge => "it is bigger than 1 MiB".to_owned(),
         _ => error.to_string(),
     }
