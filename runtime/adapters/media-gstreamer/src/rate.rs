@@ -48,13 +48,12 @@ mod tests {
 
     #[test]
     fn the_average_holds_the_limit() {
-        assert_eq!(kept(5.0, 30.0, 10.0), 50);
-        assert_eq!(kept(10.0, 12.0, 10.0), 100);
-        assert_eq!(kept(15.0, 30.0, 10.0), 150);
-        assert_eq!(kept(30.0, 30.0, 10.0), 300);
-        assert_eq!(kept(60.0, 25.0, 10.0), 250);
         // One more may come a little early, at the very end.
-        assert_eq!(kept(5.0, 500.0, 10.0), 51);
+        for (limit, source) in [(5.0, 30.0), (10.0, 12.0), (15.0, 30.0), (30.0, 30.0), (5.0, 500.0), (7.0, 20.0)] {
+            let frames = kept(limit, source, 10.0);
+            assert!((limit * 10.0) as usize <= frames && frames <= (limit * 10.0) as usize + 1, "{limit}: {frames}");
+        }
+        assert_eq!(kept(60.0, 25.0, 10.0), 250);
     }
 
     #[test]

@@ -12,7 +12,10 @@ use std::{
 };
 
 use gstreamer::{self as gst, prelude::*};
-use parapet_contracts::ports::media::{MediaError, MediaEvent, MediaStats, MediaStream};
+use parapet_contracts::{
+    ports::media::{MediaError, MediaEvent, MediaStats, MediaStream},
+    stats::DropReason,
+};
 use parking_lot::Mutex;
 
 use crate::{errors, flow::Flow};
@@ -88,6 +91,7 @@ pub(crate) struct Player {
     at_end: AtEnd,
     bus: Arc<Mutex<Option<gst::Bus>>>,
     missing: Option<String>,
+    damage_told: bool,
 }
 
 /// How a round ended.
@@ -112,7 +116,7 @@ impl Player {
                 }
             })
         };
-        let player = Self { flow: Arc::clone(&flow), build, at_end, bus, missing: None };
+        let player = Self { flow: Arc::clone(&flow), build, at_end, bus, missing: None, damage_told: false };
         Running::start(flow, wake, move || player.run(pipeline))
     }
 
@@ -221,6 +225,13 @@ impl Player {
         let context = &self.flow.context;
         match message.view() {
             gst::MessageView::Eos(_) => return Some(End::Eos),
+            gst::MessageView::Error(error) if is_depayloader(error.src()) => {
+                // A packet that can't be unpacked; the next one may.
+                self.flow.counters.dropped(DropReason::Corrupt, 1);
+                if !std::mem::replace(&mut self.damage_told, true) {
+                    self.flow.warn(format!("{}: damaged packets arrive; they are dropped", context.shown));
+                }
+            }
             gst::MessageView::Error(error) => {
                 let debug = error.debug().map(|debug| debug.to_string()).unwrap_or_default();
                 return Some(End::Error(context.explain(&error.error(), &debug, self.missing.as_deref())));
@@ -234,6 +245,10 @@ impl Player {
                     .filter(|s| s.name() == "missing-plugin")
                     .and_then(|s| s.get::<String>("name").ok())
                     .or_else(|| self.missing.take());
+            }
+            gst::MessageView::StreamCollection(streams) if without_video(&streams.stream_collection()) => {
+                let text = format!("{} holds no video", context.shown);
+                return Some(End::Error(errors::reject("no_video", text)));
             }
             gst::MessageView::Latency(_) if pipeline.recalculate_latency().is_err() => {
                 tracing::debug!(source = %context.shown, "the latency could not be computed");
@@ -252,6 +267,18 @@ impl Player {
         }
         None
     }
+}
+
+fn is_depayloader(element: Option<&gst::Object>) -> bool {
+    let factory = element.and_then(|element| element.downcast_ref::<gst::Element>()).and_then(gst::Element::factory);
+    factory.is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DEPAYLOADER))
+}
+
+/// True when all streams are known, and none of them is a video.
+fn without_video(streams: &gst::StreamCollection) -> bool {
+    let other = gst::StreamType::AUDIO | gst::StreamType::TEXT;
+    !streams.is_empty()
+        && streams.iter().all(|stream| !stream.stream_type().is_empty() && other.contains(stream.stream_type()))
 }
 
 fn take_down(pipeline: &gst::Pipeline) {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use common::*;
+use gstreamer::{self as gst, prelude::*};
 use parapet_contracts::{
     camera::{Location, SourceSpec, Transport},
     stats::DropReason,
@@ -194,31 +195,38 @@ fn lost_and_damaged_packets_degrade_a_camera_and_no_more() {
         let mut spec = spec(camera.url());
         spec.transport = transport;
         let stream = open(&spec, &sink);
-        sink.wait_frames(300, 30);
+        sink.wait_frames(150, 40);
         let stats = stream.stats();
         assert!(sink.failure().is_none(), "{}", sink.words());
-        assert_eq!(stats.frames_in, stats.frames_wanted + (stats.frames_in - stats.frames_wanted), "{stats:?}");
-        eprintln!("loss {loss}, damage {damage}: {stats:?}");
+        let hurt = dropped(stream.as_ref(), DropReason::Corrupt);
+        assert!(hurt > 0, "with 5 % of the packets hurt, some frame must be lost: {stats:?}");
     }
 }
 
 #[test]
 fn a_stream_that_begins_between_keyframes_waits_for_one() {
     let folder = tempfile::tempdir().unwrap();
-    let clip = clip(folder.path(), "clip.mp4", 60, 320, 180, 30);
-    let cut = folder.path().join("cut.ts");
-    // Transport streams may begin anywhere; the first keyframe and what hangs on it are cut off.
-    launch(&format!(
-        "filesrc location={} ! qtdemux ! h264parse config-interval=-1 ! mpegtsmux ! filesink location={}",
-        clip.display(),
+    let cut = folder.path().join("cut.mp4");
+    media();
+    let pipeline = gst::parse::launch(&format!(
+        "videotestsrc num-buffers=60 pattern=ball ! video/x-raw,format=I420,width=320,height=180,framerate=30/1 \
+         ! x264enc speed-preset=ultrafast key-int-max=15 bframes=0 ! h264parse name=parse ! mp4mux ! filesink location={}",
         cut.display()
-    ));
-    let bytes = std::fs::read(&cut).unwrap();
-    let at = (bytes.len() / 188 / 8) * 188;
-    std::fs::write(&cut, [&bytes[..2 * 188], &bytes[at..]].concat()).unwrap();
+    ))
+    .unwrap();
+    // The first keyframe is lost, the parameter sets are not.
+    let parse = pipeline.downcast_ref::<gst::Bin>().unwrap().by_name("parse").unwrap();
+    let lost = std::sync::atomic::AtomicBool::new(false);
+    parse.static_pad("src").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        if lost.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            gst::PadProbeReturn::Ok
+        } else {
+            gst::PadProbeReturn::Handled
+        }
+    });
+    run_to_end(&pipeline);
     let (sink, stream) = play(&cut);
-    let waited = dropped(stream.as_ref(), DropReason::AwaitingKeyframe);
     let stats = stream.stats();
-    assert!((1..15).contains(&waited), "{stats:?} {}", sink.words());
-    assert!(stats.frames_wanted >= 44, "{stats:?}");
+    assert_eq!(dropped(stream.as_ref(), DropReason::AwaitingKeyframe), 14, "{stats:?} {}", sink.words());
+    assert_eq!((stats.frames_in, stats.frames_wanted), (45, 45), "{stats:?}");
 }

@@ -34,6 +34,7 @@ fn a_camera_plays_over_tcp_and_udp() {
         assert_eq!((formats[0].width, formats[0].height, formats[0].codec.as_str()), (640, 352, "H.264"));
         let stats = stream.stats();
         assert!(stats.frames_in >= 48 && stats.bytes_in > 0 && !stats.decode_time.is_zero(), "{stats:?}");
+        assert!(stats.dropped.is_empty(), "{transport:?}: {stats:?}");
         drop(stream);
         let seen = sink.seen.lock().unwrap();
         assert!(seen.frames[0].pts.abs() < 1e-9);

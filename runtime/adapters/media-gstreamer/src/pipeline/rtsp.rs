@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use gstreamer as gst;
@@ -10,7 +10,9 @@ use gstreamer::{glib, prelude::*};
 use parapet_contracts::{
     camera::{SourceSpec, Transport},
     ports::media::MediaError,
+    stats::DropReason,
 };
+use parking_lot::Mutex;
 
 use super::{decode_first_video, fail, make, tail};
 use crate::{
@@ -32,6 +34,10 @@ const ENCODINGS: [(&str, &str, Option<&str>, &str); 6] = [
     ("VP9", "rtpvp9depay", None, "video/x-vp9"),
     ("MP4V-ES", "rtpmp4vdepay", Some("mpeg4videoparse"), "video/mpeg,mpegversion=4,systemstream=false"),
 ];
+
+/// Packed with lengths, H.264 and H.265 fail for good at the first damaged length; with start codes a parser finds its way.
+const BYTE_STREAM: [&str; 2] =
+    ["video/x-h264,stream-format=byte-stream,alignment=au", "video/x-h265,stream-format=byte-stream,alignment=au"];
 
 /// A pipeline that plays the address.
 pub(crate) fn build(spec: &SourceSpec, url: &str) -> Build {
@@ -97,14 +103,44 @@ fn unpack(pipeline: &gst::Pipeline, pad: &gst::Pad, end: &gst::Element, flow: &A
         return link(pipeline, pad, &[&parse]);
     };
     let depay = make(depay)?;
-    let parse = parse.map(make).transpose()?;
-    let elements: Vec<&gst::Element> = std::iter::once(&depay).chain(parse.as_ref()).collect();
+    let mut elements = vec![depay];
+    if let Some(parse) = parse {
+        if let Some(form) = BYTE_STREAM.iter().find(|form| form.starts_with(decoded_caps)) {
+            let filter = make("capsfilter")?;
+            filter.set_property_from_str("caps", form);
+            elements.push(filter);
+        }
+        elements.push(make(parse)?);
+    }
+    let elements: Vec<&gst::Element> = elements.iter().collect();
+    count_until_parsed(&elements, flow);
     let last = elements.last().and_then(|element| element.static_pad("src")).ok_or_else(unlinked)?;
     let caps: gst::Caps = decoded_caps.parse().map_err(|_: glib::BoolError| unlinked())?;
     pipeline.add_many(elements.iter().copied()).map_err(|_| unlinked())?;
     gst::Element::link_many(elements.iter().copied()).map_err(|_| unlinked())?;
     decoder::attach(pipeline, &last, &caps, end, flow)?;
     start(&elements, pad)
+}
+
+/// A parser drops frames until it has seen parameter sets, which come with a keyframe: they are counted here.
+fn count_until_parsed(elements: &[&gst::Element], flow: &Arc<Flow>) {
+    let [depay, .., parse] = elements else { return };
+    let (Some(before), Some(after)) = (depay.static_pad("src"), parse.static_pad("src")) else { return };
+    let waiting = Arc::new(AtomicU64::new(0));
+    let came = Arc::clone(&waiting);
+    let counting = before.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        came.fetch_add(1, Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+    let (flow, counting) = (Arc::clone(flow), Mutex::new(counting));
+    after.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        if let Some(counting) = counting.lock().take() {
+            before.remove_probe(counting);
+            // The frame that comes through is the newest that came.
+            flow.counters.dropped(DropReason::AwaitingKeyframe, waiting.load(Relaxed).saturating_sub(1));
+        }
+        gst::PadProbeReturn::Remove
+    });
 }
 
 fn link(pipeline: &gst::Pipeline, pad: &gst::Pad, elements: &[&gst::Element]) -> Result<(), MediaError> {

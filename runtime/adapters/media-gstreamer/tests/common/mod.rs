@@ -176,7 +176,11 @@ pub fn shared(path: &str) -> PathBuf {
 /// Runs a pipeline to its end: `launch("videotestsrc num-buffers=10 ! … ! filesink location=…")`.
 pub fn launch(pipeline: &str) {
     media();
-    let pipeline = gst::parse::launch(pipeline).unwrap();
+    run_to_end(&gst::parse::launch(pipeline).unwrap());
+}
+
+/// Plays a pipeline to its end.
+pub fn run_to_end(pipeline: &gst::Element) {
     let bus = pipeline.bus().unwrap();
     pipeline.set_state(gst::State::Playing).unwrap();
     let message =
