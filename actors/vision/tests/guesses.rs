@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use parapet_vision::{Channels, GuessError, Guessed, OnnxSummary, Overrides, Resize, guess::guess};
+use parapet_vision::{
+    Channels, GuessError, Guessed, OnnxSummary, Overrides, Resize,
+    guess::{guess, known_labels},
+};
 
 fn model(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/models").join(name);
@@ -102,4 +105,11 @@ fn a_damaged_file_is_no_model() {
         assert!(error.contains("not an ONNX model"), "{error}");
     }
     assert!(OnnxSummary::read(Path::new("/absent.onnx")).unwrap_err().to_string().contains("/absent.onnx"));
+}
+
+#[test]
+fn the_labels_that_a_site_will_see_are_known_without_a_runtime() {
+    let labels = |name: &str| known_labels(&OnnxSummary::read(&model(name)).unwrap());
+    assert_eq!(labels("yolox_nano_416.onnx").unwrap()[..3], ["person", "bicycle", "car"]);
+    assert_eq!(labels("vww_person_96.onnx"), None);
 }

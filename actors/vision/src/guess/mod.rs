@@ -121,6 +121,18 @@ pub fn guess(
     Ok(Guessed { settings, findings })
 }
 
+/// The labels that a model will have unless somebody names others: those in its metadata, or COCO's when it is all but certain
+/// that they are meant. `None` when somebody has to name them, or the layout.
+pub fn known_labels(summary: &OnnxSummary) -> Option<Vec<String>> {
+    let guessed = guess(&summary.signature, Some(summary), &Overrides::default());
+    let Ok(Guessed { settings, findings }) = guessed else {
+        // A layout that can't be guessed may still be named.
+        return summary.signature.metadata.get("names").and_then(|names| parse_names(names));
+    };
+    let sure = findings.iter().any(|finding| finding.what == "labels" && !finding.is_uncertain());
+    sure.then_some(settings.labels)
+}
+
 fn find_size(clues: &Clues<'_>, named: &Overrides, findings: &mut Vec<Finding>) -> Result<SizePx, GuessError> {
     let input = input_of(clues.signature).map_err(GuessError)?;
     let (size, confidence, why) = if let Some(size) = named.size {
