@@ -4,6 +4,7 @@ pub mod bus;
 pub mod conformance;
 pub mod evidence;
 pub mod mosquitto;
+pub mod onnx;
 pub mod store;
 
 pub use bus::MemoryBus;
