@@ -90,6 +90,10 @@ impl InputTensor {
         region: Option<Region>,
         settings: &ModelSettings,
     ) -> Result<Placement, PrepareError> {
+        if self.size != settings.size {
+            let text = format!("an input of {} pixels was given to a model that takes {}", self.size, settings.size);
+            return Err(PrepareError(text));
+        }
         let whole = Region::whole(picture.width, picture.height);
         let region = region.unwrap_or(whole).within(picture.width, picture.height).ok_or_else(|| {
             PrepareError(format!(
@@ -102,9 +106,9 @@ impl InputTensor {
         let key = (placement, picture.format, picture.colorimetry.full_range);
         if self.plan.as_ref().is_none_or(|plan| plan.key != key) {
             self.pad(&levels, settings.pad);
-            self.plan = Some(Plan::new(key));
+            self.plan = None;
         }
-        let Some(plan) = &mut self.plan else { return Err(PrepareError("no plan".into())) };
+        let plan = self.plan.get_or_insert_with(|| Plan::new(key));
         let n = placement.width as usize;
         let target = Target { order: self.order, size: self.size, swap: settings.channels == Channels::Bgr };
         plan.luma.forget();

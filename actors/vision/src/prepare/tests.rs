@@ -166,10 +166,12 @@ fn a_tensor_that_is_used_again_holds_nothing_of_the_picture_before() {
 }
 
 #[test]
-fn a_region_beside_the_picture_is_refused() {
+fn a_region_beside_the_picture_and_another_models_tensor_are_refused() {
     let size = SizePx { width: 8, height: 8 };
     let settings = settings(size, Resize::Stretch, Channels::Rgb);
     let picture = picture(PixelFormat::Grey, (10, 10), 0, 1);
     let beside = Region { x: 10, y: 0, width: 5, height: 5 };
     assert!(InputTensor::new(Order::Chw, size, false).fill(&picture, Some(beside), &settings).is_err());
+    let other = SizePx { width: 9, height: 8 };
+    assert!(InputTensor::new(Order::Chw, other, false).fill(&picture, None, &settings).is_err());
 }
