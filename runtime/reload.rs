@@ -95,9 +95,10 @@ fn tell_change(loaded: &Loaded, changes: &Changes) {
         parts("uploader", &changes.uploaders),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    match parts.is_empty() {
-        true => tracing::info!("the configuration is as it runs"),
-        false => tracing::info!("the configuration has changed: {}", parts.join(", ")),
+    if !parts.is_empty() {
+        tracing::info!("the configuration has changed: {}", parts.join(", "));
+    } else if !changes.site_changed {
+        tracing::info!("the configuration is what runs, again");
     }
 }
 

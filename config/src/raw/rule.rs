@@ -34,7 +34,8 @@ pub(crate) struct RawRule {
     /// How bad it is.
     #[serde(default)]
     pub severity: RawSeverity,
-    /// The alert's text. `{camera}`, `{label}`, `{count}`, `{score}`, `{zone}` and `{rule}` are filled in.
+    /// The alert's text. Filled in are `{camera}` (its id), `{label}` (what was seen, with how many of each: `2 person, 1 car`), `{count}` (how
+    /// many in all), `{score}` (the best one's), `{zone}` and `{rule}` (its name).
     pub message: Option<Text>,
     /// When the rule is awake, in the site's time zone. Always when absent.
     #[serde(default)]
