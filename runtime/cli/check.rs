@@ -44,9 +44,10 @@ struct Summary {
 /// # Errors
 /// When the report can't be written as JSON.
 pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
-    let result = load(&args.config, &OnnxProbe, &Secrets::standard());
+    let CheckArgs { config, format } = args;
+    let result = load(&config, &OnnxProbe, &Secrets::standard());
     let code = if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(WRONG_INPUT) };
-    match args.format {
+    match format {
         Format::Json => drop(say(&json(&result)?)),
         Format::Text => text(&result),
     }

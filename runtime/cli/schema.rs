@@ -8,7 +8,7 @@ use parapet_config::FileKind;
 use super::say;
 
 /// Print the JSON Schema of a kind of configuration file.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Copy, Args)]
 pub struct SchemaArgs {
     /// The kind of file. Without it, one JSON object with the schema of every kind.
     #[arg(value_enum)]

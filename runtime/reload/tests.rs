@@ -64,7 +64,7 @@ async fn next(events: &mut Receiver<ReloadEvent>) -> ReloadEvent {
 
 async fn changed(events: &mut Receiver<ReloadEvent>) -> Changes {
     match next(events).await {
-        ReloadEvent::Changed { changes, .. } => changes,
+        ReloadEvent::Changed { changes, .. } => *changes,
         ReloadEvent::Refused(problems) => panic!("{problems}"),
     }
 }

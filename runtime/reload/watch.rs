@@ -26,7 +26,7 @@ pub enum ReloadEvent {
         /// The configuration, and what is odd about it.
         loaded: Box<Loaded>,
         /// What is to be done.
-        changes: Changes,
+        changes: Box<Changes>,
     },
     /// The files have errors: the old configuration stays. Told once, and again only when the errors become others.
     Refused(Problems),
@@ -144,7 +144,7 @@ impl Watch {
                     return true;
                 }
                 self.running = loaded.config.clone();
-                ReloadEvent::Changed { loaded: Box::new(loaded), changes }
+                ReloadEvent::Changed { loaded: Box::new(loaded), changes: Box::new(changes) }
             }
             Err(problems) => {
                 // Those of before are kept, too: one that is gone may come back.
@@ -173,7 +173,7 @@ impl Eyes {
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             if event.as_ref().map_or(true, tells_of_change) {
                 // When one signal waits already, another says nothing new.
-                let _: Result<(), mpsc::TrySendError<()>> = signal.try_send(());
+                signal.try_send(()).ok();
             }
         });
         let watcher = watcher
