@@ -10,3 +10,6 @@ pub use board::{ModelBoard, ModelStatus};
 pub use engine::{Engine, EngineError, EngineFactory, NullEngine, Seen};
 pub use pool::{Feed, FeedCounters, Job, ModelPool};
 pub use slot::{Slot, SlotParts};
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,10 @@ struct State {
 }
 
 struct FeedState {
+    /// The frame, and when it was offered.
     waiting: Option<(Frame, Duration)>,
+    /// Since when one has waited, whichever.
+    waiting_since: Option<Duration>,
     last_taken: Option<Duration>,
     period: Duration,
     counters: Arc<FeedCounters>,
@@ -98,6 +101,7 @@ impl ModelPool {
         let mut state = self.state.lock();
         let feed = state.feeds.entry(camera.clone()).or_insert_with(|| FeedState {
             waiting: None,
+            waiting_since: None,
             last_taken: None,
             period,
             counters: Arc::default(),
@@ -124,6 +128,7 @@ impl ModelPool {
             let mut state = self.state.lock();
             let Some(feed) = state.feeds.get_mut(camera) else { return };
             feed.counters.offered.fetch_add(1, Ordering::Relaxed);
+            feed.waiting_since.get_or_insert(now);
             let old = feed.waiting.replace((frame, now));
             feed.counters.superseded.fetch_add(u64::from(old.is_some()), Ordering::Relaxed);
             old
@@ -142,13 +147,14 @@ impl ModelPool {
             }
             let now = self.clock.monotonic();
             let candidates = state.feeds.values().map(|feed| Candidate {
-                offered: feed.waiting.as_ref().map(|(_, offered)| *offered),
+                waiting_since: feed.waiting_since,
                 last_taken: feed.last_taken,
                 period: feed.period,
             });
             let until = match choose(candidates, now) {
                 Choice::Take(index) => {
                     let feed = state.feeds.values_mut().nth(index)?;
+                    feed.waiting_since = None;
                     let (frame, offered) = feed.waiting.take()?;
                     feed.last_taken = Some(now);
                     feed.counters.taken.fetch_add(1, Ordering::Relaxed);

@@ -9,8 +9,9 @@ use std::time::Duration;
 /// What the schedule knows of one camera.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
-    /// The monotonic time at which its waiting frame was offered; `None` when none waits.
-    pub offered: Option<Duration>,
+    /// The monotonic time since which a frame of it has waited; `None` when none waits. A newer frame that takes the place of an older
+    /// one does not begin the wait anew, or a busy slot would never get to a camera that it has not served yet.
+    pub waiting_since: Option<Duration>,
     /// The monotonic time at which its last frame was taken.
     pub last_taken: Option<Duration>,
     /// The shortest time between two frames of it.
@@ -20,8 +21,8 @@ pub struct Candidate {
 impl Candidate {
     /// When its waiting frame is due.
     fn due(&self) -> Option<Duration> {
-        let offered = self.offered?;
-        Some(self.last_taken.map_or(offered, |last| last + self.period))
+        let since = self.waiting_since?;
+        Some(self.last_taken.map_or(since, |last| last + self.period))
     }
 }
 
@@ -36,12 +37,12 @@ pub enum Choice {
     Idle,
 }
 
-/// Chooses among the candidates at monotonic time `now`. Ties go to the frame that was offered first.
+/// Chooses among the candidates at monotonic time `now`. Ties go to who has waited longest.
 pub fn choose(candidates: impl Iterator<Item = Candidate>, now: Duration) -> Choice {
     let mut best: Option<(Duration, Duration, usize)> = None;
     for (index, candidate) in candidates.enumerate() {
-        if let (Some(due), Some(offered)) = (candidate.due(), candidate.offered) {
-            let key = (due, offered, index);
+        if let (Some(due), Some(since)) = (candidate.due(), candidate.waiting_since) {
+            let key = (due, since, index);
             if best.is_none_or(|b| key < b) {
                 best = Some(key);
             }
@@ -62,8 +63,8 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    fn candidate(offered: Option<u64>, last: Option<u64>, period: u64) -> Candidate {
-        Candidate { offered: offered.map(ms), last_taken: last.map(ms), period: ms(period) }
+    fn candidate(since: Option<u64>, last: Option<u64>, period: u64) -> Candidate {
+        Candidate { waiting_since: since.map(ms), last_taken: last.map(ms), period: ms(period) }
     }
 
     #[test]
@@ -90,7 +91,7 @@ mod tests {
         let period = [33, 200, 200, 200, 200];
         for step in 0..1000_u64 {
             let now = step * 100;
-            let candidates = (0..5).map(|i| candidate(Some(now), last[i], period[i]));
+            let candidates = (0..5).map(|i| candidate(Some(last[i].unwrap_or(0)), last[i], period[i]));
             if let Choice::Take(i) = choose(candidates, ms(now)) {
                 last[i] = Some(now);
                 taken[i] += 1;

@@ -133,3 +133,6 @@ pub async fn judge(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

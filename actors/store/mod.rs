@@ -13,3 +13,6 @@ pub use desk::{AlertDesk, AlertObserver, AlertRequest, Desk, DeskQueue, Timeline
 pub use handle::{StoreHandle, StoreQueue, StoreSettings, StoreStopped};
 pub use housekeeping::expire_evidence;
 pub use writer::StoreWriter;
+
+#[cfg(test)]
+mod tests;

@@ -91,8 +91,12 @@ fn write_until_stopped(
             retained = Instant::now();
             writer.retain();
         }
-        if idle && stop.is_set() {
-            return Ok(());
+        if stop.is_set() {
+            if idle && jobs.is_closed() {
+                return Ok(());
+            }
+            // The site stops: what was handed over is still written, and whoever comes now hears so instead of waiting.
+            jobs.close();
         }
     }
 }

@@ -39,6 +39,6 @@ pub mod value;
 pub mod window;
 
 pub use catalog::{Catalog, Relation};
-pub use engine::{Counters, Emission, Engine, Event, RuleOptions};
+pub use engine::{Checkpoint, Counters, Emission, Engine, Event, RestoreError, RuleOptions};
 pub use error::{EvalError, Pos, SqlError};
 pub use parser::{parse_select, parse_statement};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parapet_rule_sql::catalog::Statement;
 use parapet_rule_sql::value::{Object, Value};
-use parapet_rule_sql::{Catalog, Emission, Engine, Event, Relation, RuleOptions, parse_statement};
+use parapet_rule_sql::{Catalog, Checkpoint, Emission, Engine, Event, Relation, RuleOptions, parse_statement};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -167,22 +167,42 @@ proptest! {
     }
 
     #[test]
-    fn a_copy_of_the_engine_goes_on_as_the_engine_does(times in times(), cut in 0_usize..40) {
-        let sql = "SELECT n, lag(n) AS before, acc_sum(n) AS total FROM demo GROUP BY hoppingwindow(ss, 3, 1)";
+    fn a_rule_taken_up_from_a_checkpoint_goes_on_as_if_nothing_had_been(times in times(), kind in 0_usize..SAVED.len()) {
+        let (sql, event_time) = SAVED[kind];
+        let plan = Engine::new(sql, &catalog(), RuleOptions::default(), 0).map(|e| Arc::new(e.plan().clone())).unwrap();
+        let options = || RuleOptions { event_time, late_tolerance: 500, ..RuleOptions::default() };
         let run = |cut: usize| {
-            let mut engine = Engine::new(sql, &catalog(), RuleOptions::default(), 1_000_000).unwrap();
+            let mut engine = Engine::from_plan(Arc::clone(&plan), options(), 1_000_000);
             let mut out = Vec::new();
             for (i, t) in times.iter().enumerate() {
                 if i == cut {
-                    out.extend(engine.drain());
-                    engine = engine.clone();
+                    let text = serde_json::to_string(&engine.checkpoint()).unwrap();
+                    let read: Checkpoint = serde_json::from_str(&text).unwrap();
+                    engine = Engine::restore(Arc::clone(&plan), options(), read).unwrap();
+                    assert_eq!(serde_json::to_string(&engine.checkpoint()).unwrap(), text);
                 }
-                engine.push(&event("demo", *t, *t, i as i64));
+                engine.push(&event(if event_time { "timed" } else { "demo" }, *t, *t, i as i64));
+                out.extend(engine.drain());
             }
             engine.advance(times.last().unwrap() + 10_000);
             out.extend(engine.drain());
-            out
+            (out, engine.counters())
         };
-        prop_assert_eq!(run(cut), run(usize::MAX));
+        let whole = run(usize::MAX);
+        for cut in 0..times.len() {
+            prop_assert_eq!(&run(cut), &whole, "{} cut at {}", sql, cut);
+        }
     }
 }
+
+/// Statements with every kind of state, and whether they go by event time.
+const SAVED: [(&str, bool); 8] = [
+    ("SELECT n, lag(n) AS before, acc_sum(n) AS total, rand() AS r FROM demo GROUP BY hoppingwindow(ss, 3, 1)", false),
+    ("SELECT n, last_hit_count() AS hits FROM demo WHERE n % 3 = 0", false),
+    ("SELECT collect(n) AS ns, window_end() AS e FROM timed GROUP BY slidingwindow(ss, 2, 1)", true),
+    ("SELECT collect(n) AS ns FROM demo GROUP BY sessionwindow(ss, 4, 1)", false),
+    ("SELECT collect(n) AS ns FROM timed GROUP BY sessionwindow(ss, 4, 1)", true),
+    ("SELECT collect(n) AS ns FROM demo GROUP BY countwindow(4, 3)", false),
+    ("SELECT collect(n) AS ns FROM demo GROUP BY statewindow(n % 5 = 1, n % 5 = 3)", false),
+    ("SELECT n FROM timed WHERE had_changed(true, n % 4) OVER (PARTITION BY n % 2)", true),
+];

@@ -1,13 +1,20 @@
 //! What tests need: fakes of the ports, a simulated clock, fault injection.
 
 pub mod bus;
+pub mod command;
 pub mod conformance;
 pub mod evidence;
+pub mod http;
+pub mod media;
 pub mod mosquitto;
 pub mod onnx;
+pub mod site;
 pub mod store;
+pub mod wait;
 
 pub use bus::MemoryBus;
 pub use evidence::MemoryEvidence;
+pub use media::FakeMedia;
 pub use mosquitto::Mosquitto;
+pub use site::{RunningSite, SiteFolder, shared_data};
 pub use store::MemoryStore;

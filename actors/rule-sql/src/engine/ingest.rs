@@ -47,6 +47,8 @@ impl Engine {
                 // Tables bring no time: streams are numbered among themselves.
                 let number = plan.sources.iter().take(source).filter(|s| !s.relation.table).count();
                 let released = watermarks.row(number, Arc::new(row), self.env.now);
+                // A source that is silent, or whose clock is behind, must not make the others' rows pile up.
+                self.counters.dropped_rows += watermarks.bound(self.options.max_rows) as u64;
                 self.released(released);
             }
             None => self.row(row),

@@ -4,6 +4,7 @@
 //! then, in the order of their times. The same calls give the same emissions, always. All state is bounded; what does
 //! not fit is dropped and counted.
 
+mod checkpoint;
 mod ingest;
 mod options;
 mod stages;
@@ -11,6 +12,9 @@ mod stages;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+pub use checkpoint::{Checkpoint, RestoreError};
 pub use options::{Counters, RuleOptions};
 
 use crate::catalog::Catalog;
@@ -37,7 +41,7 @@ pub struct Event {
 }
 
 /// What a rule puts out at once.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Emission {
     /// The engine's time.
     pub at: i64,
@@ -121,7 +125,8 @@ impl Engine {
     pub fn counters(&self) -> Counters {
         let mut counters = self.counters.clone();
         counters.late = self.watermarks.as_ref().map_or(0, |w| w.late);
-        counters.evicted_partitions = self.memories.iter().map(|m| m.evicted).sum();
+        counters.evicted_partitions += self.memories.iter().map(|m| m.evicted).sum::<u64>();
+        counters.dropped_values = self.memories.iter().map(|m| m.dropped).sum();
         counters.rows_held = self.window.as_ref().map_or(0, Window::len)
             + self.watermarks.as_ref().map_or(0, Watermarks::len)
             + self.tables.iter().map(VecDeque::len).sum::<usize>();

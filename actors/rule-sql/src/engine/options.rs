@@ -1,5 +1,7 @@
 //! How a rule runs, and what it tells of itself.
 
+use serde::{Deserialize, Serialize};
+
 use crate::functions::analytic::DEFAULT_PARTITIONS;
 use crate::value::Zone;
 
@@ -24,7 +26,7 @@ pub struct RuleOptions {
     pub zone: Zone,
     /// How many rows a window may hold; beyond, the oldest are dropped and counted.
     pub max_rows: usize,
-    /// How many partitions an analytic call remembers; beyond, those unused for longest are forgotten and counted.
+    /// How many partitions an analytic call or a state window remembers; beyond, the oldest are forgotten and counted.
     pub max_partitions: usize,
     /// How many emissions wait to be taken; beyond, the oldest are dropped and counted.
     pub max_emissions: usize,
@@ -49,7 +51,7 @@ impl Default for RuleOptions {
 }
 
 /// What a rule has done so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Events that came.
     pub events_in: u64,
@@ -67,11 +69,13 @@ pub struct Counters {
     pub dropped_unknown: u64,
     /// Events refused because they do not fit the declared columns or lack their time.
     pub dropped_invalid: u64,
-    /// Rows dropped because a window or a table was full.
+    /// Rows dropped because a window, a table or the wait for late events was full.
     pub dropped_rows: u64,
+    /// Values that `acc_collect` and its like forgot because they held too many.
+    pub dropped_values: u64,
     /// Emissions dropped because nobody took them.
     pub dropped_emissions: u64,
-    /// Partitions of analytic calls that were forgotten.
+    /// Partitions of analytic calls and state windows that were forgotten.
     pub evicted_partitions: u64,
     /// Rows held now.
     pub rows_held: usize,

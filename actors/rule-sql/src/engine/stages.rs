@@ -91,6 +91,7 @@ impl Engine {
         let Some(window) = &mut self.window else { return };
         let complete = window.row(Arc::clone(row), &verdict);
         let dropped = window.bound(limit);
+        self.counters.evicted_partitions += window.bound_partitions(self.options.max_partitions) as u64;
         self.counters.dropped_rows += dropped as u64;
         self.complete(complete);
     }

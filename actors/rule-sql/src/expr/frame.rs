@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
+use serde::{Deserialize, Serialize};
+
 use super::node::Node;
 use super::row::Tuple;
 use crate::error::EvalError;
@@ -10,7 +12,7 @@ use crate::functions::analytic::Hits;
 use crate::value::Value;
 
 /// The time a window covers, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WindowRange {
     /// Its beginning.
     pub start: i64,

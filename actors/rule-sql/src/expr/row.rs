@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::value::{Object, Value};
 
 /// A column that a statement reads: which source it must come from (`None`: whichever has it), and its name.
@@ -14,7 +16,7 @@ pub struct ColumnRef {
 }
 
 /// One event of one source, with the columns that the statement reads already found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
     /// The number of the source it came from.
     pub source: usize,
@@ -25,6 +27,7 @@ pub struct Row {
     /// Its metadata.
     pub meta: Option<Arc<Object>>,
     /// The value of each column of the statement; `None` where the row lacks it.
+    #[serde(skip)]
     pub columns: Box<[Option<Value>]>,
     /// The results of the statement's analytic calls for this row.
     pub analytic: Vec<Value>,
@@ -33,11 +36,15 @@ pub struct Row {
 impl Row {
     /// Finds the columns of `refs` in `data`.
     pub fn new(source: usize, ts: i64, data: Arc<Object>, meta: Option<Arc<Object>>, refs: &[ColumnRef]) -> Self {
-        let columns = refs
-            .iter()
-            .map(|c| if c.source.is_none_or(|s| s == source) { data.find(&c.name).cloned() } else { None })
-            .collect();
-        Self { source, ts, data, meta, columns, analytic: Vec::new() }
+        let mut row = Self { source, ts, data, meta, columns: Box::default(), analytic: Vec::new() };
+        row.resolve(refs);
+        row
+    }
+
+    /// Finds the columns of `refs` again, after the row came from a checkpoint.
+    pub fn resolve(&mut self, refs: &[ColumnRef]) {
+        let of_this = |c: &ColumnRef| c.source.is_none_or(|s| s == self.source);
+        self.columns = refs.iter().map(|c| if of_this(c) { self.data.find(&c.name).cloned() } else { None }).collect();
     }
 }
 

@@ -6,6 +6,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::check::{Arg, at_least, is_number, is_text, is_unit, wrong_type};
 use super::{Check, Function, Kind, arg, fail};
 use crate::ast::{Expr, ExprKind};
@@ -83,7 +85,7 @@ fn check_acc_by(args: &[Expr]) -> Result<(), String> {
 }
 
 /// What one call remembers of one partition.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// Earlier values, oldest first (`lag`, `acc_collect`), or the last of each column (`had_changed`).
     values: VecDeque<Value>,
@@ -92,23 +94,35 @@ pub struct State {
     /// Between a begin condition and a reset condition.
     open: bool,
     count: i64,
+    /// A float that the checkpoint keeps to the last bit, as all values.
+    #[serde(with = "super::saved::float")]
     total: f64,
+    #[serde(with = "super::saved::option_float")]
     best: Option<f64>,
     kept: Value,
+    /// Values forgotten because there were too many.
+    dropped: u64,
 }
 
 /// The states of one call, by partition.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Memory {
+    #[serde(serialize_with = "super::saved::sorted")]
     states: HashMap<String, (u64, State)>,
+    #[serde(serialize_with = "super::saved::sorted")]
     columns: HashMap<Arc<str>, Value>,
     uses: u64,
     /// Partitions forgotten because there were too many.
     pub evicted: u64,
+    /// Values forgotten because one partition had too many.
+    pub dropped: u64,
 }
 
 /// How many partitions a call remembers unless the rule says otherwise.
 pub const DEFAULT_PARTITIONS: usize = 100_000;
+
+/// How many values `acc_collect` and its like hold in a partition.
+const MAX_COLLECTED: usize = 10_000;
 
 impl Memory {
     /// How many partitions are remembered.
@@ -139,7 +153,10 @@ impl Memory {
         }
         let Some((used, state)) = self.states.get_mut(partition) else { return Ok(Value::Null) };
         *used = self.uses;
-        state.step(name, args, when)
+        let before = state.dropped;
+        let value = state.step(name, args, when);
+        self.dropped += state.dropped - before.min(state.dropped);
+        value
     }
 
     /// Forgets an eighth of the partitions at once, so that the search for the oldest is rare.
@@ -305,16 +322,16 @@ impl State {
                 let same = |v: &&mut Value| v.as_object().and_then(|o| o.get("key")) == Some(&key);
                 match self.values.iter_mut().find(same) {
                     Some(found) => *found = entry,
-                    None => self.values.push_back(entry),
+                    None => self.collect(entry),
                 }
                 return Ok(());
             }
             _ if value.is_null() => return Ok(()),
             "acc_count" => self.count += 1,
-            "acc_collect" => self.values.push_back(value.clone()),
+            "acc_collect" => self.collect(value.clone()),
             "acc_distinct_collect" => {
                 if !self.values.contains(value) {
-                    self.values.push_back(value.clone());
+                    self.collect(value.clone());
                 }
             }
             _ => {
@@ -328,6 +345,15 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Keeps one more value; past the bound the oldest goes.
+    fn collect(&mut self, value: Value) {
+        if self.values.len() >= MAX_COLLECTED {
+            self.values.pop_front();
+            self.dropped += 1;
+        }
+        self.values.push_back(value);
     }
 
     fn accumulation(&self, name: &str) -> Value {
@@ -347,7 +373,7 @@ fn number(value: &Value) -> Result<f64, EvalError> {
 }
 
 /// What `last_hit_time` and `last_hit_count` (or their `agg` forms) tell: of the events before this one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hits {
     /// How often the condition held.
     pub count: i64,

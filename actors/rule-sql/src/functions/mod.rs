@@ -15,6 +15,7 @@ mod jsonpath;
 mod math;
 mod numbers;
 mod object;
+mod saved;
 mod string;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,8 @@ mod select;
 
 use std::sync::Arc;
 
+use sha2::Digest as _;
+
 pub(crate) use check::{check_statement, is_aggregate};
 pub use select::{Item, Output};
 
@@ -114,6 +116,8 @@ pub struct Plan {
     pub filter_aggregates: bool,
     /// Whether everything is read (`*`), so that every declared column counts as used.
     pub reads_all: bool,
+    /// Changes with the statement and the declarations it reads; names the states that fit.
+    pub fingerprint: String,
 }
 
 /// How strictly a statement is planned.
@@ -148,7 +152,9 @@ impl Plan {
             }
             sources.push(PlanSource { name: source.name.clone(), known_as, relation });
         }
-        select::plan(select, sources, mode)
+        let mut plan = select::plan(select, sources, mode)?;
+        plan.fingerprint = fingerprint(select, &plan.sources);
+        Ok(plan)
     }
 
     /// The number of the source of this name, or known by it.
@@ -160,6 +166,12 @@ impl Plan {
     pub fn is_table(&self, source: usize) -> bool {
         self.sources.get(source).is_some_and(|s| s.relation.table)
     }
+}
+
+fn fingerprint(select: &Select, sources: &[PlanSource]) -> String {
+    let relations: Vec<&Relation> = sources.iter().map(|s| &s.relation).collect();
+    let digest = sha2::Sha256::digest(format!("{select:?} {relations:?}"));
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The lengths of a window in milliseconds; `None` for a state window, which has conditions instead.

@@ -7,6 +7,7 @@ mod cast;
 mod format;
 mod json;
 mod object;
+mod saved;
 mod time;
 
 pub use cast::{Strictness, to_bool, to_bytes, to_float, to_int, to_text, to_time, to_type};
@@ -17,8 +18,13 @@ pub(crate) use time::{day_name, month_name};
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// One value of the language.
-#[derive(Debug, Clone, Default)]
+///
+/// As `serde` writes it, every type comes back as it was; plain JSON is [`Value::to_json`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(into = "saved::Saved", try_from = "saved::Saved")]
 pub enum Value {
     /// SQL's null; also what a missing field reads as.
     #[default]

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Value;
 
 /// Named values in the order of their names. Names are unique.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<(Arc<str>, Value)>", into = "Vec<(Arc<str>, Value)>")]
 pub struct Object {
     fields: Vec<(Arc<str>, Value)>,
 }
@@ -89,5 +92,17 @@ impl FromIterator<(Arc<str>, Value)> for Object {
             }
         }
         object
+    }
+}
+
+impl From<Vec<(Arc<str>, Value)>> for Object {
+    fn from(fields: Vec<(Arc<str>, Value)>) -> Self {
+        fields.into_iter().collect()
+    }
+}
+
+impl From<Object> for Vec<(Arc<str>, Value)> {
+    fn from(object: Object) -> Self {
+        object.fields
     }
 }

@@ -11,7 +11,7 @@ use crate::expr::Row;
 pub struct CountWindow {
     length: usize,
     interval: usize,
-    since: usize,
+    pub(super) since: usize,
     pub(super) rows: VecDeque<Arc<Row>>,
 }
 

@@ -16,7 +16,7 @@ pub struct FixedWindow {
     natural: (Unit, i64),
     zone: Zone,
     /// The end of the next window; in event time it is known only when a row has come.
-    next: Option<i64>,
+    pub(super) next: Option<i64>,
     pub(super) rows: VecDeque<Arc<Row>>,
 }
 

@@ -9,6 +9,7 @@ mod align;
 mod count;
 mod dedup;
 mod fixed;
+mod saved;
 mod session;
 mod sliding;
 mod state;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 pub use align::aligned_end;
 pub use count::CountWindow;
 pub use dedup::TakenSpans;
+pub use saved::{SavedWatermarks, SavedWindow};
 pub use state::StateWindow;
 pub use watermark::{Released, Watermarks};
 
@@ -144,12 +146,21 @@ impl Window {
         self.len() == 0
     }
 
+    /// Gives up the partitions that are open for longest until `limit` are left, and returns how many went.
+    pub fn bound_partitions(&mut self, limit: usize) -> usize {
+        if let Self::State(window) = self { window.bound_partitions(limit) } else { 0 }
+    }
+
     /// Forgets the oldest rows until `limit` are left, and returns how many went.
     pub fn bound(&mut self, limit: usize) -> usize {
         let over = self.len().saturating_sub(limit);
         let rows: &mut VecDeque<Arc<Row>> = match self {
             Self::Fixed(window) => &mut window.rows,
-            Self::Sliding(window) => &mut window.rows,
+            Self::Sliding(window) => {
+                let waiting = window.waiting.len().saturating_sub(limit);
+                window.waiting.drain(..waiting);
+                &mut window.rows
+            }
             Self::Session(window) => &mut window.rows,
             Self::Count(window) => &mut window.rows,
             Self::State(window) => return window.bound(over),

@@ -18,11 +18,11 @@ pub struct SessionWindow {
     zone: Zone,
     event_time: bool,
     /// Processing time: the next natural end.
-    tick: i64,
+    pub(super) tick: i64,
     /// Processing time: when the silence has lasted for the timeout.
-    deadline: Option<i64>,
+    pub(super) deadline: Option<i64>,
     /// Where the window began; after a cut, where the one before ended.
-    start: Option<i64>,
+    pub(super) start: Option<i64>,
     pub(super) rows: VecDeque<Arc<Row>>,
 }
 

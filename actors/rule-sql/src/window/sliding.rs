@@ -16,7 +16,7 @@ pub struct SlidingWindow {
     delay: i64,
     event_time: bool,
     /// The times of rows whose windows wait for the delay to pass, oldest first.
-    waiting: VecDeque<i64>,
+    pub(super) waiting: VecDeque<i64>,
     pub(super) rows: VecDeque<Arc<Row>>,
 }
 

@@ -19,10 +19,10 @@ pub enum Released {
 pub struct Watermarks {
     tolerance: i64,
     /// The greatest time of each source, and when (by the clock) it last brought a row.
-    seen: Vec<(i64, i64)>,
+    pub(super) seen: Vec<(i64, i64)>,
     idle_timeout: Option<i64>,
-    held: VecDeque<Arc<Row>>,
-    current: i64,
+    pub(super) held: VecDeque<Arc<Row>>,
+    pub(super) current: i64,
     /// Rows that came too late.
     pub late: u64,
 }
@@ -54,6 +54,12 @@ impl Watermarks {
     /// Whether no row is held.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
+    }
+
+    /// Forgets the oldest rows that wait until `limit` are left, and returns how many went.
+    pub fn bound(&mut self, limit: usize) -> usize {
+        let over = self.held.len().saturating_sub(limit);
+        self.held.drain(..over).count()
     }
 
     /// A row of source number `source` has come at `now`.
