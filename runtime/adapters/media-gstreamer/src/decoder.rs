@@ -3,7 +3,10 @@
 //! Hardware decoders come first, then by rank. Software decoders get one thread: a site has many cameras and few cores.
 //! Frames before the first keyframe are dropped before they are decoded, for they would show grey.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use gstreamer::{self as gst, prelude::*};
 use parapet_contracts::{ports::media::MediaError, stats::DropReason};
@@ -17,6 +20,8 @@ use crate::{
 
 /// So many frames without a keyframe, and the stream has none (it refreshes gradually): then it is decoded as it is.
 const KEYFRAME_PATIENCE: u64 = 600;
+/// A stream that is too fast stays so; its log should not be.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// Decodes what comes out of `src` and hands it to `tail`; raw video goes there at once.
 pub(crate) fn attach(
@@ -143,6 +148,7 @@ struct Awaiting {
     keyframe_seen: bool,
     waited: u64,
     overload: Overload,
+    told: Option<Instant>,
 }
 
 impl Awaiting {
@@ -167,11 +173,15 @@ impl Awaiting {
         }
         match self.overload.judge(behind(pad, buffer), keyframe) {
             Verdict::Decode => return true,
-            Verdict::Skip => flow.warn(format!(
-                "{}: its frames come faster than they are decoded; skipping to the next keyframe",
-                flow.context.shown
-            )),
-            Verdict::SkipOn => {}
+            // Every skip is counted, but told once a minute only.
+            Verdict::Skip if self.told.is_none_or(|told| told.elapsed() > TELL_AGAIN) => {
+                self.told = Some(Instant::now());
+                flow.warn(format!(
+                    "{}: its frames come faster than they are decoded; skipping to the next keyframe",
+                    flow.context.shown
+                ));
+            }
+            Verdict::Skip | Verdict::SkipOn => {}
         }
         flow.counters.dropped(DropReason::QueueFull, 1);
         false

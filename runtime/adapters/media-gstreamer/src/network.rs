@@ -128,6 +128,16 @@ mod tests {
         assert!(!format!("{error:?}").contains("hunter2"), "{error}");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_address_makes_parsing_fail(url in "(rtsp|http)://.{0,60}") {
+            if let Ok(endpoint) = Endpoint::parse(&url, &["rtsp", "http"]) {
+                proptest::prop_assert!(!endpoint.host.is_empty() && endpoint.port > 0);
+                proptest::prop_assert!(url.contains(&endpoint.host));
+            }
+        }
+    }
+
     #[test]
     fn a_refused_connection_is_told_from_an_unknown_name() {
         let refused = Endpoint::parse("rtsp://127.0.0.1:1/", &["rtsp"]).unwrap().why_unreachable();

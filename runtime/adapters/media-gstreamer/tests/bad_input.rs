@@ -31,6 +31,8 @@ fn a_missing_file_an_empty_one_and_a_folder_are_told_apart() {
     fs::write(&empty, b"").unwrap();
     let empty = error_of(&empty);
     assert!(empty.code == "no_video" && empty.text.contains("is empty"), "{empty:?}");
+    let special = error_of(Path::new("/dev/zero"));
+    assert!(special.code == "no_video" && special.text.contains("no regular file"), "{special:?}");
     let directory = error_of(folder.path());
     assert!(directory.code == "no_video" && directory.text.contains("folder"), "{directory:?}");
 }

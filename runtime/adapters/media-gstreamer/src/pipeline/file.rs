@@ -22,11 +22,16 @@ pub(crate) fn check(path: &Path) -> Result<(), MediaError> {
         }
         _ => errors::retry("not_found", format!("{shown} can't be opened: {error}")),
     };
-    let meta = File::open(path).and_then(|file| file.metadata()).map_err(|error| wrong(&error))?;
+    let meta = std::fs::metadata(path).map_err(|error| wrong(&error))?;
     if meta.is_dir() {
         return Err(errors::reject("no_video", format!("{shown} is a folder, not a video file")));
     }
-    if meta.is_file() && meta.len() == 0 {
+    // Opening a pipe would wait for its writer, for ever if need be.
+    if !meta.is_file() {
+        return Err(errors::reject("no_video", format!("{shown} is no regular file")));
+    }
+    File::open(path).map_err(|error| wrong(&error))?;
+    if meta.len() == 0 {
         return Err(errors::reject("no_video", format!("{shown} is empty")));
     }
     Ok(())
