@@ -75,7 +75,7 @@ fn run() -> Result<(), String> {
         let mut engines = (0..rules)
             .map(|_| Engine::new(sql, &catalog, RuleOptions::default(), 0).map_err(|e| e.to_string()))
             .collect::<Result<Vec<_>, _>>()?;
-        let each = resident().zip(before).map(|(after, before)| after.saturating_sub(before) / rules as u64);
+        let each = resident().zip(before).map(|(after, before)| 1024 * after.saturating_sub(before) / rules as u64);
         let events: Vec<Event> = (0..(events / share).max(1)).map(event).collect();
         let mut times = Vec::with_capacity(events.len());
         let (mut rows, begun) = (0_u64, Instant::now());
@@ -90,7 +90,7 @@ fn run() -> Result<(), String> {
         let seconds = begun.elapsed().as_secs_f64();
         times.sort_unstable();
         let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
-        let memory = each.filter(|_| rules > 1).map_or(String::new(), |kib| format!(", {kib} KiB a rule"));
+        let memory = each.filter(|_| rules > 1).map_or(String::new(), |bytes| format!(", about {bytes} bytes a rule"));
         writeln!(
             out,
             "{name}: {:.0} events/s ({:.0} evaluations/s), p99 {:.1} µs, {rows} rows{memory}",
