@@ -49,7 +49,8 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
                     Ok(in_file) => agree(document, labels.as_deref(), in_file, &mut known),
                     Err(why) => {
                         // The reason may repeat the path: only of one that stands in the file itself.
-                        let why = if document.resolved(place!["file"]) { "it is no model".to_owned() } else { why };
+                        let why = why.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&why);
+                        let why = if document.resolved(place!["file"]) { "it is no model" } else { why };
                         let message = format!("{} can't be used: {why}", quoted(document, place!["file"]));
                         document.error(at, message, "give an .onnx file of a detector");
                     }
