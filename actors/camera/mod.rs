@@ -6,3 +6,6 @@ mod status;
 
 pub use actor::{CameraActor, CameraMessage, CameraParts};
 pub use status::{CameraBoard, CameraState, CameraStatus};
+
+#[cfg(test)]
+mod tests;

@@ -3,3 +3,6 @@
 mod pump;
 
 pub use pump::{Pump, PumpBoard, PumpState, PumpStatus, backoff};
+
+#[cfg(test)]
+mod tests;
