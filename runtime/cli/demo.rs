@@ -38,7 +38,7 @@ const PRINT_QUEUE: usize = 256;
 ///
 /// # Errors
 /// When the site can't be started.
-pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let temporary = tempfile::Builder::new().prefix("parapet-demo-").tempdir()?;
     let folder = args.dir.clone().unwrap_or_else(|| temporary.path().to_owned());
     write_site(&folder).with_context(|| format!("writing the demo's site into {}", folder.display()))?;

@@ -43,7 +43,7 @@ struct Answer {
 ///
 /// # Errors
 /// When the site can't be asked.
-pub fn run(args: ErrorsArgs) -> anyhow::Result<ExitCode> {
+pub fn run(args: &ErrorsArgs) -> anyhow::Result<ExitCode> {
     let client = args.site.client()?;
     let filters = [("actor", &args.actor), ("since", &args.since)];
     let mut query: Vec<(&str, String)> = filters.into_iter().filter_map(|(k, v)| v.clone().map(|v| (k, v))).collect();

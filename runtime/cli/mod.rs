@@ -57,10 +57,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Schema(args) => schema::run(args),
         Command::Init(args) => init::run(args),
         Command::Detect(args) => detect::run(args),
-        Command::Status(args) => status::run(args),
-        Command::Alerts(args) => alerts::run(args),
-        Command::Errors(args) => errors::run(args),
-        Command::Demo(args) => demo::run(args),
+        Command::Status(args) => status::run(&args),
+        Command::Alerts(args) => alerts::run(&args),
+        Command::Errors(args) => errors::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::SimulateCamera(args) => simulate_camera::run(args),
     };
     result.unwrap_or_else(|error| {

@@ -31,7 +31,7 @@ pub fn run(args: SimulateCameraArgs) -> anyhow::Result<ExitCode> {
     let options = SimOptions { port: args.port, bind: args.listen, path: args.path, ..SimOptions::default() };
     let simulator = RtspSimulator::start(args.file.as_path(), &options)?;
     say(&format!("{} plays at {}; stop it with Ctrl-C", args.file.display(), simulator.url()));
-    in_runtime(async { Ok(crate::process::stop_signal().await?) })?;
+    in_runtime(async { crate::process::stop_signal().await })?;
     simulator.stop();
     Ok(ExitCode::SUCCESS)
 }

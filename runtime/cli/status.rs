@@ -28,7 +28,7 @@ pub struct StatusArgs {
 ///
 /// # Errors
 /// When the site can't be asked.
-pub fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
+pub fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let client = args.site.client()?;
     repeat(args.follow, || {
         let status: Value = client.get("status", &[])?;
