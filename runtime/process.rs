@@ -45,6 +45,9 @@ pub struct SiteProcess {
 /// How long all actors may take to be started once, before the site says that it runs.
 const SETTLE: Duration = Duration::from_secs(10);
 
+/// Signals within this time are one wish to stop: `timeout` and shells send it to the process and to its group as well.
+const SAME_WISH: Duration = Duration::from_millis(300);
+
 impl SiteProcess {
     /// Opens everything and starts the site. `alerts` hears of each durable alert. Call it on the runtime.
     ///
@@ -97,6 +100,7 @@ impl SiteProcess {
             tracing::info!("stopping: {reason}");
         }
         tokio::spawn(async {
+            tokio::time::sleep(SAME_WISH).await;
             if stop_signal().await.is_ok() {
                 std::process::exit(130);
             }

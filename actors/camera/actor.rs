@@ -282,7 +282,7 @@ impl CameraStateData {
     fn fail(&mut self, myself: &ActorRef<CameraMessage>, error: &MediaError) {
         self.close();
         self.phase = Phase::Pausing;
-        let text = format!("{}: {}", self.parts.config.source.location, error.text);
+        let text = self.placed(&error.text);
         self.parts.board.set_error(text.clone());
         self.report(error.code, text.clone());
         self.enter(CameraState::Waiting, Some(text));
@@ -292,6 +292,12 @@ impl CameraStateData {
         self.failures = self.failures.saturating_add(1);
         let after = self.current.load(Ordering::Acquire);
         myself.send_after(pause, move || CameraMessage::Retry { after });
+    }
+
+    /// An error's text with the place that it is about, once.
+    fn placed(&self, text: &str) -> String {
+        let place = self.parts.config.source.location.to_string();
+        if text.starts_with(&place) { text.to_owned() } else { format!("{place}: {text}") }
     }
 
     /// Gives the open stream up: from here on it is not heard any more.

@@ -39,6 +39,9 @@ impl SiteAddress {
             (None, Some(folder)) => address_in(folder)?,
             (None, None) => DEFAULT.to_owned(),
         };
+        if !base.starts_with("http://") && !base.starts_with("https://") {
+            return Err(anyhow!("`{base}` is no address of a site: something like {DEFAULT} is expected"));
+        }
         let http = reqwest::blocking::Client::builder().timeout(PATIENCE).build()?;
         Ok(Client { base, token: std::env::var("PARAPET_TOKEN").ok(), http })
     }
