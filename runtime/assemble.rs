@@ -107,8 +107,11 @@ struct LateEngines {
 
 impl EngineFactory for LateEngines {
     fn build(&self, model: &Model, slot: &SlotConfig) -> Result<Box<dyn Engine>, EngineError> {
-        let inference = OrtInference::new(self.library.as_deref())
-            .map_err(|error| EngineError { kind: ErrorKind::Fatal, code: error.code, text: error.text })?;
+        let inference = OrtInference::new(self.library.as_deref()).map_err(|error| EngineError {
+            kind: ErrorKind::Fatal,
+            code: error.code,
+            text: error.text,
+        })?;
         Engines::new(Arc::new(inference)).build(model, slot)
     }
 }
@@ -123,8 +126,7 @@ fn open_bus(site: &Site, clock: &dyn Clock) -> anyhow::Result<(BusSettings, Stri
         BusConfig::Embedded { listen } => start_embedded(*listen, &site.id)?,
         BusConfig::Broker { host, port, tls, credentials, client_id } => {
             let mut settings = BusSettings::new(host.as_str(), *port, client_id.as_str());
-            settings.tls =
-                tls.as_ref().map(|tls| TlsSettings { ca_file: tls.ca.clone(), client: tls.client.clone() });
+            settings.tls = tls.as_ref().map(|tls| TlsSettings { ca_file: tls.ca.clone(), client: tls.client.clone() });
             settings.credentials = credentials
                 .as_ref()
                 .map(|(username, password)| Credentials { username: username.clone(), password: password.clone() });

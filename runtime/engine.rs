@@ -28,10 +28,11 @@ impl EngineFactory for Engines {
             return Err(fatal("no_file", format!("model {} names no file", model.id)));
         };
         let options = SessionOptions { device: slot.device, threads: slot.threads, ..SessionOptions::default() };
-        let session = self
-            .inference
-            .load(file, &options)
-            .map_err(|error| EngineError { kind: error.kind, code: error.code, text: error.text })?;
+        let session = self.inference.load(file, &options).map_err(|error| EngineError {
+            kind: error.kind,
+            code: error.code,
+            text: error.text,
+        })?;
         // The graph is a hint: without it the guess is less certain, and says so.
         let summary = OnnxSummary::read(file).ok();
         let guessed = guess::guess(session.signature(), summary.as_ref(), &overrides(model))
@@ -95,8 +96,10 @@ struct VisionEngine {
 impl Engine for VisionEngine {
     fn look(&mut self, picture: &Picture) -> Result<Seen, EngineError> {
         let reject = |code, text| EngineError { kind: ErrorKind::Reject, code, text };
-        let placement =
-            self.detector.prepare(picture, None, &mut self.input).map_err(|error| reject("prepare", error.to_string()))?;
+        let placement = self
+            .detector
+            .prepare(picture, None, &mut self.input)
+            .map_err(|error| reject("prepare", error.to_string()))?;
         let mut decoded = None;
         let (detector, view) = (&self.detector, self.input.view());
         self.session

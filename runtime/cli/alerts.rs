@@ -51,7 +51,8 @@ struct Answer {
 /// When the site can't be asked.
 pub fn run(args: &AlertsArgs) -> anyhow::Result<ExitCode> {
     let client = args.site.client()?;
-    let filters = [("camera", &args.camera), ("rule", &args.rule), ("severity", &args.severity), ("since", &args.since)];
+    let filters =
+        [("camera", &args.camera), ("rule", &args.rule), ("severity", &args.severity), ("since", &args.since)];
     let mut query: Vec<(&str, String)> = filters.into_iter().filter_map(|(k, v)| v.clone().map(|v| (k, v))).collect();
     query.push(("limit", args.limit.to_string()));
     let mut printed = Printed::default();

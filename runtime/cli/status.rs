@@ -41,23 +41,38 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn text(status: &Value) -> String {
-    let mut lines = vec![format!("site {}  (parapet {})", word(&status["site"]["id"]), word(&status["site"]["version"]))];
-    section(&mut lines, "the files on the disk have errors; what ran before runs on", &status["refused_configuration"], |problem| {
-        word(problem).to_owned()
-    });
+    let mut lines =
+        vec![format!("site {}  (parapet {})", word(&status["site"]["id"]), word(&status["site"]["version"]))];
+    section(
+        &mut lines,
+        "the files on the disk have errors; what ran before runs on",
+        &status["refused_configuration"],
+        |problem| word(problem).to_owned(),
+    );
     section(&mut lines, "cameras", &status["cameras"], |camera| {
         let s = &camera["status"];
-        let age = s["last_frame_age_s"].as_f64().map_or("no frame yet".into(), |age| format!("last frame {age:.1} s ago"));
+        let age =
+            s["last_frame_age_s"].as_f64().map_or("no frame yet".into(), |age| format!("last frame {age:.1} s ago"));
         let format = &s["format"];
         let decoder = if format.is_object() {
-            format!("{}×{} {} by {}", format["width"], format["height"], word(&format["codec"]), word(&format["decoder"]))
+            format!(
+                "{}×{} {} by {}",
+                format["width"],
+                format["height"],
+                word(&format["codec"]),
+                word(&format["decoder"])
+            )
         } else {
             "no format yet".to_owned()
         };
         let error = s["last_error"].as_str().map(|error| format!("; last error: {error}")).unwrap_or_default();
         format!(
             "{:<20} {:<11} {} in, {} wanted, {} reconnects, {age}, {decoder}{error}",
-            word(&camera["id"]), word(&s["state"]), s["frames_in"], s["frames_wanted"], s["reconnects"]
+            word(&camera["id"]),
+            word(&s["state"]),
+            s["frames_in"],
+            s["frames_wanted"],
+            s["reconnects"]
         )
     });
     section(&mut lines, "models", &status["models"], |model| {
@@ -65,7 +80,10 @@ fn text(status: &Value) -> String {
         let look = model["inference_ms"].as_f64().unwrap_or_default();
         format!(
             "{:<20} {} frames, {} objects, {look:.1} ms each, {wait:.1} ms waiting; {}",
-            word(&model["model"]), model["inferences"], model["objects"], word(&model["description"])
+            word(&model["model"]),
+            model["inferences"],
+            model["objects"],
+            word(&model["description"])
         )
     });
     section(&mut lines, "rules", &status["rules"], |rule| {

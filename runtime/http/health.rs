@@ -38,7 +38,8 @@ pub async fn ready(State(state): State<AppState>) -> impl IntoResponse {
         .filter(|id| tree.find(id).is_none_or(|node| node.state != NodeState::Running))
         .map(|id| format!("{id} does not run"))
         .collect();
-    let models = state.site.models().into_iter().map(|(id, board)| (id, board.last_frame_age().map(|age| age.as_secs_f64())));
+    let models =
+        state.site.models().into_iter().map(|(id, board)| (id, board.last_frame_age().map(|age| age.as_secs_f64())));
     let ready = waiting_for.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, waiting_for, models: models.collect() }))

@@ -207,7 +207,9 @@ async fn uploader_infos(state: &AppState) -> Result<Vec<UploaderInfo>, Problem> 
 /// Reads the store where blocking is allowed.
 pub(super) async fn read<T: Send + 'static>(
     state: &AppState,
-    read: impl FnOnce(&dyn parapet_contracts::ports::store::StorePort) -> Result<T, parapet_contracts::ports::store::StoreError>
+    read: impl FnOnce(
+        &dyn parapet_contracts::ports::store::StorePort,
+    ) -> Result<T, parapet_contracts::ports::store::StoreError>
     + Send
     + 'static,
 ) -> Result<T, Problem> {

@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use std::io::IsTerminal;
+
 use parapet_config::TelemetryConfig;
 use tracing_subscriber::EnvFilter;
 
@@ -23,7 +25,7 @@ pub fn init_logs(config: &TelemetryConfig) -> anyhow::Result<()> {
     let started = if config.json {
         subscriber.json().flatten_event(true).try_init()
     } else {
-        subscriber.with_target(false).try_init()
+        subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
     };
     started.map_err(|error| anyhow::anyhow!("logging can't be started: {error}"))
 }

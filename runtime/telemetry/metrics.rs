@@ -37,7 +37,8 @@ pub fn describe_site(site: &Site) {
         counter!("parapet_camera_frames_wanted_total", "camera" => camera.clone()).absolute(status.frames_wanted);
         counter!("parapet_camera_bytes_total", "camera" => camera.clone()).absolute(status.bytes_in);
         for (reason, count) in status.dropped {
-            counter!("parapet_camera_dropped_total", "camera" => camera.clone(), "reason" => reason.as_str()).absolute(count);
+            counter!("parapet_camera_dropped_total", "camera" => camera.clone(), "reason" => reason.as_str())
+                .absolute(count);
         }
         gauge!("parapet_camera_decode_seconds", "camera" => camera.clone()).set(status.decode_ms / 1e3);
         gauge!("parapet_camera_up_info", "camera" => camera.clone())

@@ -159,3 +159,38 @@ fn ten_bit_and_4_4_4_become_i420() {
         assert_eq!(sink.seen.lock().unwrap().last.as_ref().unwrap().picture.format, PixelFormat::I420, "{format}");
     }
 }
+
+#[test]
+fn sound_beside_the_video_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("both.mkv");
+    launch(&format!(
+        "matroskamux name=mux ! filesink location={} \
+         videotestsrc num-buffers=20 ! video/x-raw,format=I420,width=320,height=240,framerate=20/1 ! x264enc ! h264parse ! mux. \
+         audiotestsrc num-buffers=60 ! audio/x-raw,format=S16LE ! mux.",
+        path.display()
+    ));
+    for pace in [Pace::Fast, Pace::RealTime] {
+        let sink = Collector::new();
+        let _stream = open(&file(&path, pace, false), &sink);
+        sink.wait_end(20);
+        assert!(sink.ended() && sink.frames() == 20, "{pace:?}: {}", sink.words());
+    }
+}
+
+#[test]
+fn bounded_pace_waits_for_whoever_takes_the_frames() {
+    let slow = Collector {
+        look: Some(Box::new(|_| std::thread::sleep(std::time::Duration::from_millis(15)))), // a slow model
+        ..Collector::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = clip(folder.path(), "clip.mp4", 40, 320, 180, 100);
+    let sink = std::sync::Arc::new(slow);
+    let stream = open(&file(&path, Pace::Fast, false), &sink);
+    sink.wait_end(20);
+    assert_eq!(sink.frames(), 40, "no frame may be lost to a slow sink");
+    assert!(stream.stats().dropped.is_empty());
+    let decode = stream.stats().decode_time;
+    assert!(decode.as_millis() < 300, "the sink's 600 ms do not count as decoding: {decode:?}");
+}

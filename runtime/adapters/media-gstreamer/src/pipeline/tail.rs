@@ -68,12 +68,17 @@ pub(crate) fn add(
     Ok((convert, sink))
 }
 
-/// Tells decoders that strides are honoured here, or they would copy each frame to pack its rows. A hardware decoder is
+/// Tells decoders that strides are honoured here, and offers a pool that can pad: or they would copy each frame, to pack
+/// its rows or because the coded picture is larger than the one that is shown (1088 rows for 1080). A hardware decoder is
 /// asked for as many more buffers as may be held at the same time.
 fn accept_strides(query: &mut gst::query::Allocation, hardware: bool) {
     query.add_allocation_meta::<gst_video::VideoMeta>(None);
-    let size = query.get().0.and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok()).map(|info| info.size());
-    if let Some(size) = size.filter(|_| hardware).and_then(|size| u32::try_from(size).ok()) {
+    let (caps, wants_pool) = query.get();
+    let size = caps.and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok()).map(|info| info.size());
+    let Some(size) = size.and_then(|size| u32::try_from(size).ok()) else { return };
+    if hardware {
         query.add_allocation_pool(gst::BufferPool::NONE, size, LENT_AT_MOST as u32 + 2, 0);
+    } else if wants_pool {
+        query.add_allocation_pool(Some(&gst_video::VideoBufferPool::new()), size, 0, 0);
     }
 }
