@@ -63,7 +63,10 @@ fn an_alert_is_raised_while_a_person_is_there_and_everything_that_tells_of_it_ag
         let at = SPEED * alert.ts.duration_since(first.ts).as_secs_f64();
         let there = PERSON.iter().any(|(from, to)| (from - TOLERANCE..to + TOLERANCE).contains(&at));
         assert!(there, "an alert at {at:.2} s of the video: {alert:#?}");
-        assert_eq!((alert.rule.as_str(), alert.camera.as_str(), alert.model.as_str()), ("intruder", "perimeter", "yolox"));
+        assert_eq!(
+            (alert.rule.as_str(), alert.camera.as_str(), alert.model.as_str()),
+            ("intruder", "perimeter", "yolox")
+        );
         assert!(alert.objects.iter().all(|o| o.label == "person" && o.score >= 0.4), "{alert:#?}");
         assert_eq!((alert.width, alert.height), (1280, 720));
         assert!(alert.raised_at > alert.ts, "raised before it was seen");
@@ -85,7 +88,9 @@ fn an_alert_is_raised_while_a_person_is_there_and_everything_that_tells_of_it_ag
     listener.wait_for("parapet/yard/alerts", Duration::from_secs(10), |all| all.len() >= alerts.len());
     for message in listener.on("parapet/yard/alerts") {
         assert_eq!(message.content_type.as_deref(), Some("application/cloudevents+json"));
-        let Event::Alert(published) = Event::from_json(&message.payload).unwrap() else { panic!("no alert: {message:?}") };
+        let Event::Alert(published) = Event::from_json(&message.payload).unwrap() else {
+            panic!("no alert: {message:?}")
+        };
         assert!(alerts.contains(&published), "published, but not kept: {published:#?}");
     }
     assert_eq!(listener.on("parapet/yard/alerts").len(), alerts.len(), "nothing broke, so nothing was sent twice");

@@ -51,7 +51,12 @@ impl Listener {
     }
 
     /// Waits until `good` holds of all that came on a topic.
-    pub fn wait_for(&self, topic: &str, limit: Duration, good: impl Fn(&[ReceivedMessage]) -> bool) -> Vec<ReceivedMessage> {
+    pub fn wait_for(
+        &self,
+        topic: &str,
+        limit: Duration,
+        good: impl Fn(&[ReceivedMessage]) -> bool,
+    ) -> Vec<ReceivedMessage> {
         let give_up = Instant::now() + limit;
         loop {
             let messages = self.on(topic);

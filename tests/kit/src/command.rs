@@ -77,7 +77,11 @@ pub fn parapet(binary: &str, arguments: &[&str]) -> Told {
 /// The command for [`parapet`], to add to.
 pub fn parapet_command(binary: &str) -> Command {
     let mut command = Command::new(Path::new(binary));
-    command.current_dir(std::env::temp_dir()).env_remove("PARAPET_URL").env_remove("PARAPET_TOKEN").env_remove("PARAPET_LOG");
+    command
+        .current_dir(std::env::temp_dir())
+        .env_remove("PARAPET_URL")
+        .env_remove("PARAPET_TOKEN")
+        .env_remove("PARAPET_LOG");
     command
 }
 
