@@ -179,7 +179,7 @@ fn sound_beside_the_video_does_no_harm() {
 }
 
 #[test]
-fn bounded_pace_waits_for_whoever_takes_the_frames() {
+fn a_slow_sink_slows_a_fast_file_down_and_loses_nothing() {
     let slow = Collector {
         look: Some(Box::new(|_| std::thread::sleep(std::time::Duration::from_millis(15)))), // a slow model
         ..Collector::default()

@@ -149,7 +149,7 @@ fn the_size_changes_in_the_stream() {
 }
 
 #[test]
-fn h265_and_a_pattern_play() {
+fn h265_jpeg_and_a_pattern_play() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.mp4");
     launch(&format!(
@@ -157,8 +157,14 @@ fn h265_and_a_pattern_play() {
          ! x265enc speed-preset=ultrafast key-int-max=10 ! h265parse ! mp4mux ! filesink location={}",
         path.display()
     ));
+    let jpeg = folder.path().join("b.avi");
+    launch(&format!(
+        "videotestsrc num-buffers=20 ! video/x-raw,format=I420,width=320,height=240,framerate=20/1 \
+         ! jpegenc ! avimux ! filesink location={}",
+        jpeg.display()
+    ));
     let pattern = SimSource::Pattern { pattern: "ball".into(), width: 320, height: 240, fps: 20 };
-    for (source, codec) in [(SimSource::from(path), "H.265"), (pattern, "H.264")] {
+    for (source, codec) in [(SimSource::from(path), "H.265"), (SimSource::from(jpeg), "JPEG"), (pattern, "H.264")] {
         let camera = RtspSimulator::start(source, &SimOptions::default()).unwrap();
         let sink = Collector::new();
         let _stream = open(&spec(camera.url(), Transport::Tcp), &sink);
