@@ -111,6 +111,21 @@ impl Engine {
         &self.plan
     }
 
+    /// How the rule runs.
+    pub fn options(&self) -> &RuleOptions {
+        &self.options
+    }
+
+    /// Counts events that were not brought because they could not concern the rule.
+    pub(crate) fn passed(&mut self, events: u64) {
+        self.counters.events_in += events;
+    }
+
+    /// Whether emissions wait to be taken.
+    pub fn has_emissions(&self) -> bool {
+        !self.emitted.is_empty()
+    }
+
     /// The engine's time in milliseconds.
     pub fn now(&self) -> i64 {
         self.env.now
@@ -135,18 +150,25 @@ impl Engine {
         counters
     }
 
-    /// When a timer fires next, if one is set.
+    /// When something will happen by itself, if anything will: a window ends, or a stream becomes idle.
     pub fn next_timer(&self) -> Option<i64> {
-        if self.options.event_time { None } else { self.window.as_ref().and_then(Window::next_time) }
+        match &self.watermarks {
+            Some(watermarks) => watermarks.next_idle(self.env.now),
+            None => self.window.as_ref().and_then(Window::next_time),
+        }
     }
 
     /// The time has come this far. Timers up to and including it fire.
     pub fn advance(&mut self, now: i64) {
         let now = now.clamp(-MAX_TIME, MAX_TIME);
         if self.options.event_time {
+            // Each stream becomes idle at its own time, so that it does not matter how often the time is told.
+            while let Some(idle) = self.next_timer().filter(|idle| *idle <= now) {
+                self.env.now = self.env.now.max(idle);
+                let released = self.watermarks.as_mut().map(|w| w.advance(idle)).unwrap_or_default();
+                self.released(released);
+            }
             self.env.now = self.env.now.max(now);
-            let released = self.watermarks.as_mut().map(|w| w.advance(now)).unwrap_or_default();
-            self.released(released);
             return;
         }
         // One timer after the other, so that each sees the engine at its own time.

@@ -76,6 +76,12 @@ impl Watermarks {
         self.release(now)
     }
 
+    /// When the next source becomes idle unless it brings something.
+    pub fn next_idle(&self, now: i64) -> Option<i64> {
+        let timeout = self.idle_timeout?;
+        self.seen.iter().map(|(_, last)| last.saturating_add(timeout)).filter(|idle| *idle > now).min()
+    }
+
     /// Time has passed: sources may have become idle.
     pub fn advance(&mut self, now: i64) -> Vec<Released> {
         if self.idle_timeout.is_none() { Vec::new() } else { self.release(now) }
