@@ -62,6 +62,11 @@ impl Endpoint {
         Ok(Self { scheme, host: host.to_owned(), port })
     }
 
+    /// True when it is spoken to through TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self.scheme.as_str(), "rtsps" | "https")
+    }
+
     /// Says why GStreamer could not connect. Blocks for about two seconds a resolved address at most, four addresses at most.
     pub(crate) fn why_unreachable(&self) -> MediaError {
         let at = format!("{}:{}", self.host, self.port);

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use gstreamer_rtsp_server::gio::{self, prelude::*};
 use parapet_contracts::{
     camera::{Location, Pace, SourceSpec},
     ports::media::{MediaError, MediaSink, MediaStream},
 };
 
 use crate::{
-    errors::Context,
+    errors::{self, Context},
     flow::{Flow, Timing},
     gate::Gate,
+    network::Endpoint,
     pipeline::{device, file, http, images, rtsp, test},
     stream::{AtEnd, Build, Player},
 };
@@ -18,6 +20,10 @@ use crate::{
 /// Starts to read a source.
 pub(crate) fn open(spec: &SourceSpec, sink: Arc<dyn MediaSink>) -> Result<Box<dyn MediaStream>, MediaError> {
     let context = Context::new(spec)?;
+    if context.endpoint.as_ref().is_some_and(Endpoint::is_encrypted) && !gio::TlsBackend::default().supports_tls() {
+        let text = format!("{}: GLib has no TLS: install the Debian package glib-networking", context.shown);
+        return Err(errors::fatal("missing_element", text));
+    }
     let live = Timing::Clocked { live: true };
     let (build, at_end, timing): (Build, AtEnd, Timing) = match &spec.location {
         Location::Rtsp { url } => (rtsp::build(spec, url), AtEnd::Fail, live),

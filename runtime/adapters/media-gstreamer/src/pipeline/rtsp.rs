@@ -66,6 +66,18 @@ pub(crate) fn build(spec: &SourceSpec, url: &str) -> Build {
         pipeline.add(&source).map_err(|error| errors::retry("internal", error.to_string()))?;
         let (end, _) = tail::add(&pipeline, flow, false)?;
         choose_stream(&source);
+        let refused = Arc::clone(flow);
+        source.connect("accept-certificate", false, move |_| {
+            // Without this, all that is heard of it is a "generic error".
+            refused.fail(errors::reject(
+                "unreachable",
+                format!(
+                    "{}: the certificate of the camera is not trusted: add the authority that signed it to this machine's trust store, and check the certificate's name and date",
+                    refused.context.shown
+                ),
+            ));
+            Some(false.to_value())
+        });
         let (flow, weak) = (Arc::clone(flow), pipeline.downgrade());
         source.connect_pad_added(move |_, pad| {
             let Some(pipeline) = weak.upgrade() else { return };
