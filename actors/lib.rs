@@ -9,6 +9,7 @@ pub mod journal;
 pub mod model;
 pub mod observation;
 pub mod outboxes;
+pub mod ports;
 pub mod rule;
 pub mod site;
 pub mod store;

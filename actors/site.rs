@@ -16,9 +16,9 @@ use crate::{
     journal::{Failure, Journal},
     model::{ModelBoard, ModelPool, SlotParts},
     outboxes::{Outboxes, queue_of},
+    ports::Ports,
     rule::{RuleFeed, judge},
     store::{AlertDesk, StoreHandle},
-    topology::Ports,
     uploader::{Pump, PumpBoard, backoff},
     worker::Body,
 };

@@ -17,17 +17,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use parapet_config::{SiteConfig, Uploader};
-use parapet_contracts::{
-    Clock,
-    ports::{
-        bus::BusPort,
-        evidence::EvidencePort,
-        media::MediaPort,
-        sink::SinkPort,
-        store::{JournalFile, StorePort},
-    },
-};
+use parapet_config::SiteConfig;
+use parapet_contracts::ports::bus::BusPort;
 use parapet_supervision::{ChildSpec, FailureReport, Observer, StartError, SupervisorSpec};
 
 use crate::{
@@ -35,45 +26,13 @@ use crate::{
     children,
     fanout::Fanout,
     journal::{Failure, Journal},
-    model::EngineFactory,
     outboxes::{BUS, Outboxes},
+    ports::Ports,
     site::{Links, Site},
-    store::{AlertDesk, AlertObserver, Desk, StoreHandle, StoreSettings, StoreWriter, expire_evidence},
+    store::{AlertDesk, Desk, StoreHandle, StoreSettings, StoreWriter, expire_evidence},
     uploader::{Pump, PumpBoard, backoff},
     worker::Body,
 };
-
-/// The world outside, as the site sees it.
-#[derive(Clone)]
-pub struct Ports {
-    /// Opens sources.
-    pub media: Arc<dyn MediaPort>,
-    /// Loads models.
-    pub engines: Arc<dyn EngineFactory>,
-    /// Keeps alerts, events, journal and outboxes.
-    pub store: Arc<dyn StorePort>,
-    /// Where the journal goes on while the store refuses.
-    pub journal_file: Arc<dyn JournalFile>,
-    /// Keeps pictures.
-    pub evidence: Arc<dyn EvidencePort>,
-    /// Publishes.
-    pub bus: Arc<dyn BusPort>,
-    /// Makes the sinks of uploaders.
-    pub sinks: Arc<dyn SinkFactory>,
-    /// Hears of durable alerts.
-    pub alerts: Arc<dyn AlertObserver>,
-    /// Tells the time.
-    pub clock: Arc<dyn Clock>,
-}
-
-/// Makes the sink that an uploader's file declares.
-pub trait SinkFactory: Send + Sync {
-    /// Makes it, without waiting for the other side.
-    ///
-    /// # Errors
-    /// One sentence that says why it can't be made.
-    fn build(&self, uploader: &Uploader) -> Result<Arc<dyn SinkPort>, String>;
-}
 
 /// How often retention runs, and old evidence is looked for.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);

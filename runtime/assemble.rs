@@ -11,8 +11,8 @@ use anyhow::{Context, anyhow};
 use parapet_actors::{
     journal::{Failure, Journal},
     model::{Engine, EngineError, EngineFactory},
+    ports::Ports,
     store::AlertObserver,
-    topology::Ports,
 };
 use parapet_bus_mqtt::{BusSettings, MqttBus, TlsSettings};
 use parapet_config::{BusConfig, Model, Site, SiteConfig, SlotConfig};

@@ -18,7 +18,7 @@ use parapet_config::{Change, Changes, Loaded, Problems, Secrets, SiteConfig};
 use parapet_contracts::status::Health;
 use parking_lot::Mutex;
 
-use crate::{probe::OnnxProbe, process::SiteProcess};
+use crate::probe::OnnxProbe;
 
 pub use watch::{ReloadEvent, Timing, watch};
 
@@ -37,13 +37,8 @@ impl ReloadBoard {
     }
 }
 
-/// Follows the site's folder and applies what changes. Never ends.
-pub fn follow(folder: PathBuf, process: &SiteProcess) -> impl Future<Output = ()> + Send + 'static {
-    follow_on(folder, Arc::clone(&process.site), process.journal.clone(), process.reload.clone())
-}
-
-/// As [`follow`], and notes on `board` what the last reload came to.
-pub async fn follow_on(folder: PathBuf, site: Arc<Site>, journal: Journal, board: ReloadBoard) {
+/// Follows the site's folder, applies what changes, and notes on `board` what came of it. Never ends.
+pub async fn follow(folder: PathBuf, site: Arc<Site>, journal: Journal, board: ReloadBoard) {
     let running = site.config();
     let mut events =
         watch(folder, SiteConfig::clone(&running), Arc::new(OnnxProbe), Secrets::standard(), Timing::default());

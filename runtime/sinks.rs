@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parapet_actors::topology::SinkFactory;
+use parapet_actors::ports::SinkFactory;
 use parapet_config::{Sink, Uploader};
 use parapet_contracts::ports::sink::SinkPort;
 use parapet_sink_file::FileSink;

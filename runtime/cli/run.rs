@@ -1,6 +1,6 @@
 //! `parapet run`: a site, until it is told to stop.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use parapet_config::{Secrets, SiteConfig, load};
@@ -35,7 +35,8 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     in_runtime(async move {
         let process = SiteProcess::start(loaded.config, None).await?;
         announce(&process);
-        let reloading = reload::follow(args.config, &process);
+        let reloading =
+            reload::follow(args.config, Arc::clone(&process.site), process.journal.clone(), process.reload.clone());
         process.run_until(reloading).await?;
         Ok(ExitCode::SUCCESS)
     })

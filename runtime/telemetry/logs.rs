@@ -2,14 +2,12 @@
 
 use std::io::IsTerminal;
 
-use std::io::IsTerminal;
-
 use parapet_config::TelemetryConfig;
 use tracing_subscriber::EnvFilter;
 
 /// What libraries say only when somebody asks for it by name: ractor puts a span with a number around each line of an actor, and the
 /// broker inside tells of itself what the site tells anyway.
-const QUIET: [&str; 2] = ["ractor=warn", "rmqtt=warn"];
+const QUIET: [&str; 3] = ["ractor=warn", "rmqtt=warn", "ort=warn"];
 
 /// Starts logging. `PARAPET_LOG` overrides the level of `site.yaml`.
 ///
@@ -25,7 +23,7 @@ pub fn init_logs(config: &TelemetryConfig) -> anyhow::Result<()> {
     let started = if config.json {
         subscriber.json().flatten_event(true).try_init()
     } else {
-        subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
+        subscriber.with_target(false).try_init()
     };
     started.map_err(|error| anyhow::anyhow!("logging can't be started: {error}"))
 }
