@@ -68,3 +68,8 @@ impl Listener {
         }
     }
 }
+
+/// True when `PARAPET_SOAK` asks for the long form of a test, as `script/soak` does.
+pub fn soak() -> bool {
+    std::env::var_os("PARAPET_SOAK").is_some_and(|value| !value.is_empty() && value != "0")
+}
