@@ -4,7 +4,7 @@
 //! Frames before the first keyframe are dropped before they are decoded, for they would show grey.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -14,8 +14,9 @@ use parking_lot::Mutex;
 
 use crate::{
     errors,
-    flow::{Decoding, Flow, Timing},
+    flow::Flow,
     overload::{Overload, Verdict},
+    timing::{Decoding, Timing},
 };
 
 /// So many frames without a keyframe, and the stream has none (it refreshes gradually): then it is decoded as it is.
@@ -37,7 +38,7 @@ pub(crate) fn attach(
         return Ok(());
     }
     let codec = codec_name(caps);
-    let hardware = flow.allow_hardware.load(std::sync::atomic::Ordering::Relaxed);
+    let hardware = flow.allow_hardware.load(Relaxed);
     for factory in candidates(caps, hardware) {
         let Some(decoder) = ready(&factory) else {
             tracing::debug!(decoder = %factory.name(), "this decoder does not start; trying the next one");
@@ -51,6 +52,8 @@ pub(crate) fn attach(
             decoded.link(&sink).is_ok() && src.link(&encoded).is_ok() && decoder.sync_state_with_parent().is_ok()
         });
         if linked {
+            // A decoder of single pictures gives them one by one, on the thread that feeds it.
+            flow.numbered_early.store(codec == "JPEG" && !is_hardware(&factory), Relaxed);
             flow.set_decoding(Decoding {
                 codec,
                 decoder: factory.name().to_string(),
@@ -116,9 +119,10 @@ fn watch(encoded: &gst::Pad, decoded: &gst::Pad, flow: &Arc<Flow>) {
     let before = Arc::clone(flow);
     let awaiting = Mutex::new(Awaiting::default());
     encoded.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+        let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
         before.counters.bytes(buffer.size());
-        if !awaiting.lock().admit(pad, buffer, &before) {
+        let wanted = awaiting.lock().admit(pad, buffer, &before);
+        if !wanted || before.numbered_early.load(Relaxed) && !before.examined(pad, buffer) {
             return gst::PadProbeReturn::Handled;
         }
         before.timer.enter(buffer.pts().filter(|pts| running(pad, *pts).is_some()));

@@ -27,27 +27,8 @@ use crate::{
     picture::{self, Lent},
     rate::RateLimiter,
     stats::Counters,
+    timing::{Decoding, Timing, invented_pts, nanoseconds},
 };
-
-/// What the timestamps of a stream mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Timing {
-    /// Those of a recording, read as fast as possible.
-    Recorded,
-    /// Those of a recording, or of a live stream, that is played by the clock.
-    Clocked { live: bool },
-    /// The time of arrival: the stream has no clock of its own.
-    Arrival,
-}
-
-/// How a stream is decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Decoding {
-    pub(crate) codec: String,
-    pub(crate) decoder: String,
-    pub(crate) hardware: bool,
-    pub(crate) memory: String,
-}
 
 struct Progress {
     timing: Timing,
@@ -75,6 +56,8 @@ pub(crate) struct Flow {
     pub(crate) capture: CaptureClock,
     pub(crate) context: Context,
     pub(crate) timer: DecodeTimer,
+    /// Frames are numbered, and dropped when they are too many, before they are decoded: each is a picture of its own.
+    pub(crate) numbered_early: AtomicBool,
     /// Hardware decoders are used until one failed on this stream.
     pub(crate) allow_hardware: AtomicBool,
     progress: Mutex<Progress>,
@@ -93,6 +76,7 @@ impl Flow {
             capture: CaptureClock::default(),
             context,
             timer: DecodeTimer::default(),
+            numbered_early: AtomicBool::new(false),
             allow_hardware: AtomicBool::new(true),
             progress: Mutex::new(Progress {
                 timing,
@@ -156,8 +140,20 @@ impl Flow {
         self.gate.event(MediaEvent::Warning(text));
     }
 
-    /// Numbers a decoded frame and says whether it is wanted; a recording without timestamps gets them here.
+    /// A decoded frame comes: numbers it, and says whether it is wanted.
     pub(crate) fn decoded(&self, pad: &gst::Pad, buffer: &mut gst::Buffer) -> bool {
+        if !self.numbered_early.load(Relaxed) {
+            return self.examined(pad, buffer);
+        }
+        let corrupt = buffer.flags().contains(gst::BufferFlags::CORRUPTED);
+        if corrupt {
+            self.counters.dropped(DropReason::Corrupt, 1);
+        }
+        !corrupt
+    }
+
+    /// Numbers a frame and says whether it is wanted; a recording without timestamps gets them here.
+    pub(crate) fn examined(&self, pad: &gst::Pad, buffer: &mut gst::Buffer) -> bool {
         self.counters.frame_in();
         let mut progress = self.progress.lock();
         let round = progress.in_round;
@@ -310,21 +306,4 @@ impl Flow {
     pub(crate) fn hardware_failed(&self) -> bool {
         self.decoding().hardware && self.counters.frames() == 0 && self.allow_hardware.swap(false, Relaxed)
     }
-}
-
-fn nanoseconds(time: gst::ClockTime) -> i64 {
-    i64::try_from(time.nseconds()).unwrap_or(i64::MAX)
-}
-
-/// Recordings without timestamps (bare JPEG pictures in a row) play at the rate that they tell, else at 25 frames a second.
-fn invented_pts(pad: &gst::Pad, frame: u64) -> Option<gst::ClockTime> {
-    let rate = pad
-        .current_caps()
-        .and_then(|caps| gst_video::VideoInfo::from_caps(&caps).ok())
-        .map(|info| info.fps())
-        .filter(|fps| fps.numer() > 0 && fps.denom() > 0)
-        .unwrap_or_else(|| gst::Fraction::new(25, 1));
-    let nanos =
-        u128::from(frame) * 1_000_000_000 * rate.denom().unsigned_abs() as u128 / rate.numer().unsigned_abs() as u128;
-    u64::try_from(nanos).ok().map(gst::ClockTime::from_nseconds)
 }

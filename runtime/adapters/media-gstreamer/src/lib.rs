@@ -2,7 +2,7 @@
 //!
 //! What this crate promises:
 //! - A frame is mapped read-only where the decoder put it, with its true strides; it is never turned into RGB and never copied
-//!   (but for hardware decoders whose buffers are all lent out, see [`picture`]).
+//!   (but for hardware decoders whose buffers are all lent out).
 //! - What is dropped is dropped before it is converted, and counted by reason.
 //! - No text that leaves it (errors, warnings, log lines) holds a user name, a password or the query of an address.
 //! - [`MediaStream`] can be dropped at any time and the drop returns within two seconds, also when the server hangs.
@@ -23,6 +23,7 @@ mod rate;
 pub mod simulate;
 mod stats;
 mod stream;
+mod timing;
 
 use std::sync::Arc;
 

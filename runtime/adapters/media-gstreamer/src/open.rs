@@ -10,11 +10,12 @@ use parapet_contracts::{
 
 use crate::{
     errors::{self, Context},
-    flow::{Flow, Timing},
+    flow::Flow,
     gate::Gate,
     network::Endpoint,
     pipeline::{device, file, http, images, rtsp, test},
     stream::{AtEnd, Build, Player},
+    timing::Timing,
 };
 
 /// Starts to read a source.

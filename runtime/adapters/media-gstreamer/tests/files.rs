@@ -161,6 +161,32 @@ fn ten_bit_and_4_4_4_become_i420() {
 }
 
 #[test]
+fn jpeg_pictures_that_are_not_wanted_are_not_even_decoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clip.avi");
+    launch(&format!(
+        "videotestsrc num-buffers=60 ! video/x-raw,format=I420,width=640,height=480,framerate=20/1 ! jpegenc ! avimux ! filesink location={}",
+        path.display()
+    ));
+    let read = |max_fps| {
+        let mut spec = file(&path, Pace::Fast, false);
+        spec.max_fps = max_fps;
+        let sink = Collector::new();
+        let stream = open(&spec, &sink);
+        sink.wait_end(30);
+        let indices: Vec<u64> = sink.seen.lock().unwrap().frames.iter().map(|frame| frame.index).collect();
+        (indices, stream.stats())
+    };
+    let (all, whole) = read(None);
+    assert_eq!(all, (0..60).collect::<Vec<_>>(), "{whole:?}");
+    let (some, limited) = read(Some(1.0));
+    assert!(some.len() <= 4 && some.windows(2).all(|pair| pair[1] >= pair[0] + 15), "{some:?}");
+    assert_eq!((limited.frames_in, limited.frames_wanted as usize), (60, some.len()), "{limited:?}");
+    assert_eq!(limited.dropped, [(DropReason::RateLimit, 60 - some.len() as u64)]);
+    assert!(limited.decode_time < whole.decode_time / 3, "{:?} of {:?}", limited.decode_time, whole.decode_time);
+}
+
+#[test]
 fn sound_beside_the_video_does_no_harm() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("both.mkv");

@@ -7,7 +7,7 @@ use gstreamer::prelude::*;
 use parapet_contracts::camera::SourceSpec;
 
 use super::{chain, decode_first_video, make, tail};
-use crate::{flow::Timing, stream::Build};
+use crate::{stream::Build, timing::Timing};
 
 /// Seconds of silence after which a connection counts as dead; the camera's own watchdog is faster.
 const TIMEOUT: u32 = 10;

@@ -22,9 +22,10 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     errors::{self, Context},
-    flow::{Decoding, Flow, Timing},
+    flow::Flow,
     gate::Gate,
     stream::Running,
+    timing::{Decoding, Timing},
 };
 
 /// Wider or higher pictures are refused, as are files beyond [`LARGEST_FILE`]: a small file may unfold into gigabytes.
