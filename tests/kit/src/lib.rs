@@ -1,13 +1,17 @@
 //! What tests need: fakes of the ports, a simulated clock, fault injection.
 
 pub mod bus;
+pub mod camera;
 pub mod command;
 pub mod conformance;
 pub mod evidence;
+pub mod hostile_rtsp;
 pub mod http;
 pub mod media;
 pub mod mosquitto;
+pub mod netns;
 pub mod onnx;
+pub mod pace;
 pub mod site;
 pub mod store;
 pub mod wait;
