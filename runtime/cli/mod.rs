@@ -8,6 +8,7 @@ mod detect;
 mod errors;
 mod follow;
 mod init;
+mod rule;
 mod run;
 mod schema;
 mod simulate_camera;
@@ -43,6 +44,8 @@ enum Command {
     Alerts(alerts::AlertsArgs),
     /// List the error journal of the running site.
     Errors(errors::ErrorsArgs),
+    /// Work with rules apart from a running site.
+    Rule(rule::RuleArgs),
     /// Run a site that needs nothing from outside, and show what it sees.
     Demo(demo::DemoArgs),
     /// Play a video file as an RTSP camera, over and over.
@@ -60,6 +63,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Errors(args) => errors::run(&args),
+        Command::Rule(args) => rule::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::SimulateCamera(args) => simulate_camera::run(args),
     };
