@@ -133,6 +133,7 @@ impl Actor for CameraActor {
         myself: ActorRef<Self::Msg>,
         parts: CameraParts,
     ) -> Result<Self::State, ActorProcessingErr> {
+        fail::fail_point!("camera::start", |text| Err(text.unwrap_or_default().into()));
         let seed = parts
             .config
             .id
