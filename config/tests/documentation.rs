@@ -81,3 +81,61 @@ fn the_examples_of_the_guide_are_a_valid_site() {
     assert_eq!(loaded.warnings, []);
     assert_eq!((loaded.config.cameras.len(), loaded.config.models.len(), loaded.config.rules.len()), (2, 2, 1));
 }
+
+#[test]
+fn the_examples_for_operation_are_a_valid_site() {
+    let site = TestSite::new(&[("models/scout.onnx", "x"), ("run-secrets/mqtt-password", "x")]);
+    let example = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/example");
+    for name in ["site.yaml", "cameras/yard.yaml", "models/scout.yaml", "rules/person-at-dock.yaml"] {
+        let text = std::fs::read_to_string(example.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        // Where the container has its secrets and models, a machine that runs tests has none.
+        site.write(
+            name,
+            text.replace("/run/secrets", "run-secrets").replace("/models/scout.onnx", "models/scout.onnx"),
+        );
+    }
+    let loaded = site.load().unwrap_or_else(|problems| panic!("{problems}"));
+    // Both are so on purpose: the networks of the compose file are the site's own.
+    let warnings: Vec<&str> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    let on_purpose =
+        ["user and password travel unencrypted to the broker", "HTTP listens on an address that other machines reach"];
+    assert_eq!(warnings, on_purpose);
+    assert!(!loaded.config.site.http.ip().is_loopback(), "in a container, 127.0.0.1 is the container alone");
+    for path in [&loaded.config.site.store.path, &loaded.config.site.evidence.path] {
+        assert!(path.starts_with("/data"), "{} is not in the volume", path.display());
+    }
+}
+
+/// The texts between backticks in the first column of a page's tables.
+fn first_column(page: &str) -> Vec<&str> {
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
+}
+
+/// All the project's Rust files, without line continuations.
+fn sources(folder: &std::path::Path, out: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() && name != "target" && name != "tests" {
+            sources(&path, out);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            out.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_messages_that_troubleshooting_explains_are_those_that_the_program_says() {
+    let page = std::fs::read_to_string(docs("troubleshooting.md")).unwrap();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut code = String::new();
+    for part in ["actors", "config", "runtime", "supervision"] {
+        sources(&root.join(part), &mut code);
+    }
+    let messages = first_column(&page);
+    assert!(messages.len() > 30, "{} messages", messages.len());
+    let parts = messages.iter().flat_map(|message| message.split('…')).map(str::trim);
+    let unknown: Vec<&str> =
+        parts.filter(|part| !part.is_empty() && *part != "file:line:column:" && !code.contains(part)).collect();
+    assert!(unknown.is_empty(), "nothing in the program says {unknown:#?}");
+}

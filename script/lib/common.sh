@@ -13,9 +13,13 @@ ROCKSDB_VERSION="0.19.0+11.8.1" # of the crate librocksdb-sys; bootstrap checks 
 export ROCKSDB_LIB_DIR="$PARAPET_CACHE/rocksdb-$ROCKSDB_VERSION-$(uname -m)"
 export ROCKSDB_STATIC=1
 
-# ONNX Runtime is opened at run time; it is the shared library out of the PyPI wheel.
-ONNXRUNTIME_VERSION="1.32.0"
-export ORT_DYLIB_PATH="${ORT_DYLIB_PATH:-$PARAPET_CACHE/onnxruntime-$ONNXRUNTIME_VERSION-$(uname -m)/libonnxruntime.so.$ONNXRUNTIME_VERSION}"
+# ONNX Runtime is opened at run time; it is the shared library out of the PyPI wheel: `onnxruntime`, or `onnxruntime-gpu`.
+ONNXRUNTIME_PACKAGE="${ONNXRUNTIME_PACKAGE:-onnxruntime}"
+case "$ONNXRUNTIME_PACKAGE" in
+  onnxruntime-gpu) ONNXRUNTIME_VERSION="1.31.1" ;; # comes later than the other, for x86_64 alone
+  *) ONNXRUNTIME_VERSION="1.32.0" ;;
+esac
+export ORT_DYLIB_PATH="${ORT_DYLIB_PATH:-$PARAPET_CACHE/$ONNXRUNTIME_PACKAGE-$ONNXRUNTIME_VERSION-$(uname -m)/libonnxruntime.so.$ONNXRUNTIME_VERSION}"
 
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 note() { printf '   %s\n' "$*" >&2; }
