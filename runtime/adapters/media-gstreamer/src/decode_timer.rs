@@ -54,12 +54,12 @@ impl DecodeTimer {
     pub(crate) fn leave(&self, pts: Option<gst::ClockTime>) -> Left {
         let mut inside = self.0.lock();
         let now = Instant::now();
-        let own = inside.entered.iter().find(|(entered, _)| Some(*entered) == pts).map(|(_, since)| now - *since);
+        // One frame of this timestamp, not all: a stream that comes faster than its clock ticks has several of the same.
+        let own = inside.entered.iter().position(|(entered, _)| Some(*entered) == pts);
+        let own = own.and_then(|at| inside.entered.remove(at)).map(|(_, since)| now - since);
         let before = inside.entered.len();
-        inside.entered.retain(|(entered, _)| pts.is_none_or(|pts| *entered > pts));
-        // Those that are gone are this frame, if it was remembered, and those that it overtook.
-        let gone = before - inside.entered.len();
-        let lost = (gone as u64).saturating_sub(u64::from(own.is_some()));
+        inside.entered.retain(|(entered, _)| pts.is_none_or(|pts| *entered >= pts));
+        let lost = (before - inside.entered.len()) as u64;
         let took = match inside.working {
             Some((thread, since)) if thread == thread::current().id() => Some(now - since),
             _ => own,
@@ -121,6 +121,18 @@ mod tests {
         timer.enter(None);
         assert_eq!(timer.leave(None).lost, 0);
         assert_eq!(timer.end(), 1);
+    }
+
+    #[test]
+    fn frames_with_the_same_timestamp_are_not_lost() {
+        let timer = DecodeTimer::default();
+        for pts in [0, 0, 0, 40] {
+            timer.enter(ms(pts));
+        }
+        for pts in [0, 0, 0, 40] {
+            assert_eq!(timer.leave(ms(pts)).lost, 0);
+        }
+        assert_eq!(timer.end(), 0);
     }
 
     #[test]

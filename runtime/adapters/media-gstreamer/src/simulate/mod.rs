@@ -66,6 +66,8 @@ pub struct SimOptions {
     pub users: Vec<Credentials>,
     /// Ask for the password with digest (RFC 2617) rather than basic authentication.
     pub digest: bool,
+    /// Speak TLS only (`rtsps://`), with the certificate and the private key in this PEM file.
+    pub tls: Option<PathBuf>,
     /// Which share of the RTP packets is lost on the way, 0.0 to 1.0.
     pub loss: f64,
     /// Which share of the RTP packets is damaged on the way, 0.0 to 1.0: a few bytes of their payload are changed.
@@ -84,6 +86,7 @@ impl Default for SimOptions {
             repeat: true,
             users: Vec::new(),
             digest: false,
+            tls: None,
             loss: 0.0,
             damage: 0.0,
             seed: 1,
@@ -109,7 +112,8 @@ impl RtspSimulator {
         let source = source.into();
         let control = Arc::new(Control::new(options.speed)?);
         let server = Server::start(&source, options, &control)?;
-        let url = format!("rtsp://{}{}", std::net::SocketAddr::new(options.bind, server.port()), options.path);
+        let scheme = if options.tls.is_some() { "rtsps" } else { "rtsp" };
+        let url = format!("{scheme}://{}{}", std::net::SocketAddr::new(options.bind, server.port()), options.path);
         Ok(Self { server, control, url })
     }
 

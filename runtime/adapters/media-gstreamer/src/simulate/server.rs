@@ -38,8 +38,8 @@ impl Server {
         let server = rtsp::RTSPServer::new();
         server.set_address(&options.bind.to_string());
         server.set_service(&options.port.to_string());
-        if !options.users.is_empty() {
-            server.set_auth(Some(&auth(options, &factory)));
+        if !options.users.is_empty() || options.tls.is_some() {
+            server.set_auth(Some(&auth(options, &factory)?));
         }
         let mounts = server.mount_points().ok_or_else(|| internal("the RTSP server has no paths"))?;
         mounts.add_factory(&options.path, factory);
@@ -166,7 +166,7 @@ fn codec(files: &[PathBuf]) -> Result<Codec, MediaError> {
     known.ok_or_else(|| errors::reject("no_video", "no file was given to play"))
 }
 
-fn auth(options: &SimOptions, factory: &rtsp::RTSPMediaFactory) -> rtsp::RTSPAuth {
+fn auth(options: &SimOptions, factory: &rtsp::RTSPMediaFactory) -> Result<rtsp::RTSPAuth, MediaError> {
     const ROLE: &str = "viewer";
     let auth = rtsp::RTSPAuth::new();
     let token = rtsp::RTSPToken::builder().field("media.factory.role", ROLE).build();
@@ -175,6 +175,17 @@ fn auth(options: &SimOptions, factory: &rtsp::RTSPMediaFactory) -> rtsp::RTSPAut
     } else {
         gst_rtsp::RTSPAuthMethod::Basic
     });
+    if let Some(file) = &options.tls {
+        let certificate = rtsp::gio::TlsCertificate::from_file(file).map_err(|error| {
+            let text = format!("{} holds no certificate with its private key: {error}", file.display());
+            errors::reject("unsupported", text)
+        })?;
+        auth.set_tls_certificate(Some(&certificate));
+    }
+    if options.users.is_empty() {
+        let mut anybody = token.clone();
+        auth.set_default_token(Some(&mut anybody));
+    }
     for user in &options.users {
         let (name, password) = (user.username.expose(), user.password.expose());
         if options.digest {
@@ -189,7 +200,7 @@ fn auth(options: &SimOptions, factory: &rtsp::RTSPMediaFactory) -> rtsp::RTSPAut
             .field("media.factory.construct", true)
             .build(),
     );
-    auth
+    Ok(auth)
 }
 
 fn internal(text: &str) -> MediaError {
