@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use parapet_rule_sql::conform::{parse_deviations, run_actual, run_cases};
+use parapet_rule_sql::conform::{Deviations, parse_deviations, run_actual, run_cases};
+use serde_json::json;
 
 fn shared_cases() -> serde_json::Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/cases.json");
@@ -42,5 +43,60 @@ fn what_came_out_is_told_without_reading_what_was_expected() {
     assert_eq!(with.len(), without.len());
     for (a, b) in with.iter().zip(&without) {
         assert_eq!(a, b);
+    }
+}
+
+/// The places of a JSON value, as pointers.
+fn places(json: &serde_json::Value, at: &str, out: &mut Vec<String>) {
+    let mut child = |key: &str, value: &serde_json::Value| {
+        let path = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+        out.push(path.clone());
+        places(value, &path, out);
+    };
+    match json {
+        serde_json::Value::Array(items) => items.iter().enumerate().for_each(|(i, v)| child(&i.to_string(), v)),
+        serde_json::Value::Object(map) => map.iter().for_each(|(k, v)| child(k, v)),
+        _ => {}
+    }
+}
+
+/// Every case, with something in it replaced by something that does not belong there: times at the end of time,
+/// wrong types, nothing at all. Each must still come to an end, and none may bring the run down.
+#[test]
+fn damaged_cases_come_to_an_end_and_never_panic() {
+    let odd = [
+        json!(null),
+        json!(-1),
+        json!(i64::MAX),
+        json!(1e300),
+        json!(""),
+        json!([]),
+        json!({}),
+        json!({ "$time_ms": i64::MAX }),
+        json!({ "$rel_ms": i64::MIN }),
+        json!({ "$bytes_b64": "!" }),
+        json!({ "$row": {} }),
+        json!({ "$groups": [{}] }),
+    ];
+    let sound = shared_cases();
+    let all = sound["cases"].as_array().unwrap().len();
+    for round in 0..4_usize {
+        let mut damaged = sound.clone();
+        for (number, case) in damaged["cases"].as_array_mut().unwrap().iter_mut().enumerate() {
+            let mut paths = Vec::new();
+            for part in ["input", "options", "sql", "expect"] {
+                places(&case[part], &format!("/{part}"), &mut paths);
+            }
+            for change in 0..=round {
+                let pick = (number * 7_919 + round * 104_729 + change * 1_299_709) % paths.len().max(1);
+                let value = odd[(number + 5 * round + 3 * change) % odd.len()].clone();
+                if let Some(place) = paths.get(pick).and_then(|path| case.pointer_mut(path)) {
+                    *place = value;
+                }
+            }
+        }
+        let report = run_cases(&damaged, &Deviations::new()).unwrap();
+        let judged: usize = report.groups.iter().map(|g| g.passed + g.failed + g.deviating).sum();
+        assert_eq!(judged, all);
     }
 }

@@ -178,3 +178,20 @@ fn a_statement_without_timers_asks_for_none_and_one_with_tells_the_next() {
     push(&mut delayed, "detections", 500, &json!({ "a": 1 }));
     assert_eq!(delayed.next_timer(), Some(2_500));
 }
+
+#[test]
+fn a_clock_that_is_set_does_not_hold_the_rule_up() {
+    let mut engine = engine(
+        "SELECT count(*) AS n FROM detections GROUP BY tumblingwindow(ms, 10) HAVING n > 0",
+        RuleOptions::default(),
+    );
+    push(&mut engine, "detections", 5, &json!({}));
+    let today = 1_790_000_000_123;
+    engine.advance(today);
+    assert_eq!(rows(&mut engine), [json!([{ "n": 1 }])], "what came before the jump is told");
+    assert!(engine.counters().skipped_windows > 170_000_000_000, "{:?}", engine.counters());
+    push(&mut engine, "detections", today + 1, &json!({}));
+    assert_eq!(engine.next_timer(), Some(1_790_000_000_130));
+    engine.advance(today + 10);
+    assert_eq!(rows(&mut engine), [json!([{ "n": 1 }])], "and the rule goes on at the natural ends");
+}

@@ -54,6 +54,9 @@ pub struct Emission {
 /// The latest time that the engine knows, in milliseconds: the year 2262, as for values of type `datetime`.
 const MAX_TIME: i64 = 9_200_000_000_000;
 
+/// How many timers may fire in one step of time.
+const MAX_TIMERS: usize = 10_000;
+
 /// A rule at work.
 #[derive(Debug, Clone)]
 pub struct Engine {
@@ -171,18 +174,18 @@ impl Engine {
             self.env.now = self.env.now.max(now);
             return;
         }
-        // One timer after the other, so that each sees the engine at its own time.
-        while let Some(timer) = self.next_timer().filter(|t| *t <= now) {
+        // One timer after the other, so that each sees the engine at its own time. When a clock is set, years may pass
+        // at once: after so many timers the window goes on where the time is.
+        for _ in 0..MAX_TIMERS {
+            let Some(timer) = self.next_timer().filter(|t| *t <= now) else { break };
             self.env.now = self.env.now.max(timer);
             let complete = self.window.as_mut().map(|w| w.advance(timer)).unwrap_or_default();
-            let stuck = complete.is_empty() && self.next_timer().is_some_and(|next| next <= timer);
             self.complete(complete);
-            if stuck {
-                break;
-            }
         }
         self.env.now = self.env.now.max(now);
-        let complete = self.window.as_mut().map(|w| w.advance(now)).unwrap_or_default();
+        let Some(window) = &mut self.window else { return };
+        let complete = window.advance(now);
+        self.counters.skipped_windows += window.take_skipped();
         self.complete(complete);
     }
 

@@ -71,6 +71,8 @@ pub struct Counters {
     pub dropped_invalid: u64,
     /// Rows dropped because a window, a table or the wait for late events was full.
     pub dropped_rows: u64,
+    /// Windows passed over because the time jumped over more than 10,000 of them at once.
+    pub skipped_windows: u64,
     /// Values that `acc_collect` and its like forgot because they held too many.
     pub dropped_values: u64,
     /// Emissions dropped because nobody took them.

@@ -16,7 +16,8 @@ pub fn aligned_end(now: i64, count: i64, unit: Unit, zone: &Zone) -> i64 {
         Unit::Day => {
             let days = i32::try_from(count).unwrap_or(i32::MAX);
             let end = date.checked_add(days.days()).map(|d| d.to_datetime(Time::midnight()));
-            return end.map_or(now.saturating_add(count * unit.millis()), |end| to_millis(end, zone, now));
+            return end
+                .map_or(now.saturating_add(count.saturating_mul(unit.millis())), |end| to_millis(end, zone, now));
         }
         Unit::Hour => (date.to_datetime(Time::midnight()), i64::from(civil.hour())),
         Unit::Minute => (date.at(civil.hour(), 0, 0, 0), i64::from(civil.minute())),
@@ -26,8 +27,8 @@ pub fn aligned_end(now: i64, count: i64, unit: Unit, zone: &Zone) -> i64 {
             (date.at(civil.hour(), civil.minute(), civil.second(), 0), milli)
         }
     };
-    let gap = count * (part / count + 1);
-    to_millis(base, zone, now).saturating_add(gap * unit.millis())
+    let gap = count.saturating_mul(part / count + 1);
+    to_millis(base, zone, now).saturating_add(gap.saturating_mul(unit.millis()))
 }
 
 fn to_millis(civil: DateTime, zone: &Zone, otherwise: i64) -> i64 {

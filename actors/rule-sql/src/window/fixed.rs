@@ -17,6 +17,8 @@ pub struct FixedWindow {
     zone: Zone,
     /// The end of the next window; in event time it is known only when a row has come.
     pub(super) next: Option<i64>,
+    /// Windows that were passed over since somebody asked.
+    pub(super) skipped: u64,
     pub(super) rows: VecDeque<Arc<Row>>,
 }
 
@@ -30,7 +32,7 @@ impl FixedWindow {
         zone: &Zone,
     ) -> Self {
         let next = (!event_time).then(|| aligned_end(start, natural.1, natural.0, zone));
-        Self { length, interval, natural, zone: zone.clone(), next, rows: VecDeque::new() }
+        Self { length, interval, natural, zone: zone.clone(), next, skipped: 0, rows: VecDeque::new() }
     }
 
     pub(super) fn row(&mut self, row: Arc<Row>) {
@@ -53,6 +55,8 @@ impl FixedWindow {
             self.next = Some(end.saturating_add(self.interval));
         }
         // What lies so far back that nobody waits for it: go on from the natural end that follows.
+        let passed = self.next.filter(|next| *next <= time).map(|next| (time - next) / self.interval.max(1) + 1);
+        self.skipped += passed.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         self.next = Some(aligned_end(time, self.natural.1, self.natural.0, &self.zone));
         complete
     }

@@ -130,6 +130,11 @@ impl Window {
         }
     }
 
+    /// How many windows were passed over since this was last asked, because the time jumped too far.
+    pub fn take_skipped(&mut self) -> u64 {
+        if let Self::Fixed(window) = self { std::mem::take(&mut window.skipped) } else { 0 }
+    }
+
     /// How many rows are held.
     pub fn len(&self) -> usize {
         match self {
