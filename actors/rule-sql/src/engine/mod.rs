@@ -83,6 +83,10 @@ impl Engine {
 
     /// A rule from a plan; many engines can share one.
     pub fn from_plan(plan: Arc<Plan>, options: RuleOptions, start: i64) -> Self {
+        // Beyond these bounds a time or a length cannot be told from any other.
+        let start = start.clamp(-MAX_TIME, MAX_TIME);
+        let tolerance = options.late_tolerance.clamp(0, MAX_TIME);
+        let idle_timeout = options.idle_timeout.map(|timeout| timeout.clamp(1, MAX_TIME));
         let env = Env::new(&options.rule_id, start, options.zone.clone());
         let window = plan.window.as_ref().map(|w| {
             let mut window = Window::new(&w.kind, options.event_time, start, &options.zone);
@@ -92,8 +96,7 @@ impl Engine {
             window
         });
         let streams = plan.sources.iter().filter(|s| !s.relation.table).count();
-        let watermarks =
-            options.event_time.then(|| Watermarks::new(streams, options.late_tolerance, options.idle_timeout, start));
+        let watermarks = options.event_time.then(|| Watermarks::new(streams, tolerance, idle_timeout, start));
         Self {
             memories: vec![Memory::default(); plan.analytics.len()],
             tables: vec![VecDeque::new(); plan.sources.len()],
