@@ -45,6 +45,9 @@ pub struct SiteProcess {
 /// How long all actors may take to be started once, before the site says that it runs.
 const SETTLE: Duration = Duration::from_secs(10);
 
+/// What is kept of the time to stop for what comes after the actors: killing what ignored its stop, the bus's goodbye, the last spans.
+const AFTER_THE_TREE: Duration = Duration::from_millis(2500);
+
 /// Signals within this time are one wish to stop: `timeout` and shells send it to the process and to its group as well.
 const SAME_WISH: Duration = Duration::from_millis(300);
 
@@ -112,10 +115,12 @@ impl SiteProcess {
     async fn stop(self) -> ShutdownReport {
         let started = Instant::now();
         self.site.links().bus_feed.status(None, Health::Offline, Some("stopped in order".to_owned()));
-        let report = self.site.shutdown(self.shutdown).await;
-        tokio::time::timeout(GOODBYE, self.assembly.bus.close()).await.ok();
+        // The configured time is that of the whole process: what comes after the tree has its share of it.
+        let report = self.site.shutdown(self.shutdown.saturating_sub(AFTER_THE_TREE).max(self.shutdown / 2)).await;
+        let left = || self.shutdown.saturating_sub(started.elapsed() + crate::cli::LEAVING);
+        tokio::time::timeout(GOODBYE.min(left()), self.assembly.bus.close()).await.ok();
         let traces = Arc::clone(&self.traces);
-        tokio::task::spawn_blocking(move || traces.finish()).await.ok();
+        tokio::time::timeout(left(), tokio::task::spawn_blocking(move || traces.finish())).await.ok();
         for child in &report.killed {
             tracing::warn!(actor = %child.path, abandoned = child.abandoned, "did not stop by itself");
         }

@@ -76,6 +76,9 @@ pub fn run(cli: Cli) -> ExitCode {
 /// Wrong input, as opposed to a failure.
 pub(crate) const WRONG_INPUT: u8 = 2;
 
+/// How long threads that still block are waited for when the process leaves.
+pub(crate) const LEAVING: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// A line for people, on standard error.
 #[allow(clippy::print_stderr, reason = "the one place that speaks to people on standard error")]
 pub(crate) fn tell(line: &str) {

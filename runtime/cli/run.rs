@@ -1,11 +1,11 @@
 //! `parapet run`: a site, until it is told to stop.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use parapet_config::{Secrets, SiteConfig, load};
 
-use super::{WRONG_INPUT, tell};
+use super::{LEAVING, WRONG_INPUT, tell};
 use crate::{probe::OnnxProbe, process::SiteProcess, reload, telemetry};
 
 /// Run a site.
@@ -59,6 +59,6 @@ pub(super) fn in_runtime<T>(future: impl Future<Output = anyhow::Result<T>>) -> 
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(future);
-    runtime.shutdown_timeout(Duration::from_millis(500));
+    runtime.shutdown_timeout(LEAVING);
     result
 }
