@@ -108,7 +108,7 @@ impl Site {
             .or_insert_with(|| CameraBoard::new(config.id.clone(), Arc::clone(clock)));
         let board = Arc::clone(board);
         // A model that the camera no longer lists must not wait for its frames.
-        for (pool, _) in boards.models.values() {
+        for (pool, _) in boards.models.iter().filter(|(id, _)| !config.models.contains(id)).map(|(_, parts)| parts) {
             pool.leave(&config.id);
         }
         let limits = self.config.load();
