@@ -36,6 +36,7 @@ pub fn describe_site(site: &Site) {
         counter!("parapet_camera_frames_total", "camera" => camera.clone()).absolute(status.frames_in);
         counter!("parapet_camera_frames_wanted_total", "camera" => camera.clone()).absolute(status.frames_wanted);
         counter!("parapet_camera_bytes_total", "camera" => camera.clone()).absolute(status.bytes_in);
+        counter!("parapet_camera_packets_lost_total", "camera" => camera.clone()).absolute(status.packets_lost);
         for (reason, count) in status.dropped {
             counter!("parapet_camera_dropped_total", "camera" => camera.clone(), "reason" => reason.as_str())
                 .absolute(count);
@@ -61,11 +62,5 @@ pub fn describe_site(site: &Site) {
                 counter!("parapet_model_dropped_total", &[m, c, ("reason", reason.to_owned())]).absolute(count);
             }
         }
-    }
-    for (id, feed) in site.rules() {
-        let (status, rule) = (feed.status(), id.to_string());
-        counter!("parapet_rule_events_total", "rule" => rule.clone()).absolute(status.stats.events);
-        counter!("parapet_rule_matched_total", "rule" => rule.clone()).absolute(status.stats.matched);
-        counter!("parapet_rule_late_total", "rule" => rule).absolute(status.stats.late);
     }
 }
