@@ -86,8 +86,8 @@ proptest! {
         let zone = if local { zone("Europe/Berlin").unwrap() } else { zone("UTC").unwrap() };
         let options = RuleOptions { event_time, late_tolerance: tolerance, idle_timeout: idle, zone, ..RuleOptions::default() };
         let made = Engine::new(&sql, &catalog(), options, start);
-        if window.contains("9223372036854775807") {
-            if made.is_err() { return Ok(()); }
+        if made.is_err() && window.contains("9223372036854775807") {
+            return Ok(());
         }
         let mut engine = made.unwrap_or_else(|e| panic!("{sql}: {e}"));
         for (at, ts, other) in steps {

@@ -195,3 +195,13 @@ fn a_clock_that_is_set_does_not_hold_the_rule_up() {
     engine.advance(today + 10);
     assert_eq!(rows(&mut engine), [json!([{ "n": 1 }])], "and the rule goes on at the natural ends");
 }
+
+#[test]
+fn long_arrays_take_no_time_that_grows_with_their_square() {
+    let sql = "SELECT cardinality(array_distinct(array_concat(sequence(1, 50000), sequence(1, 50000)))) AS d, \
+               cardinality(array_except(sequence(1, 50000), sequence(3, 50000))) AS e, \
+               cardinality(array_intersect(sequence(1, 50000), sequence(40001, 90000))) AS i FROM detections";
+    let mut engine = engine(sql, RuleOptions::default());
+    push(&mut engine, "detections", 0, &json!({}));
+    assert_eq!(rows(&mut engine), [json!([{ "d": 50_000, "e": 2, "i": 10_000 }])]);
+}

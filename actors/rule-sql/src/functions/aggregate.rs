@@ -6,7 +6,7 @@ use super::check::Arg;
 use super::numbers::{count, extreme, first_valid, floats, sum};
 use super::{Check, Env, Function, arg, fail};
 use crate::error::EvalError;
-use crate::value::{Object, Strictness, Value, to_float};
+use crate::value::{Object, Seen, Strictness, Value, to_float};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::aggregate("avg", Check::Types(&[Arg::Number]), avg),
@@ -74,13 +74,12 @@ fn deduplicate(_: &Env, args: &[Value]) -> Result<Value, EvalError> {
     let Value::Bool(all) = first_valid(column(args, 2)?) else {
         return fail("the last argument of deduplicate must be a boolean");
     };
-    let mut seen: Vec<&Value> = Vec::new();
+    let mut seen = Seen::default();
     let mut kept = Vec::new();
     let mut last_is_new = false;
     for (row, key) in rows.iter().zip(keys) {
-        last_is_new = !seen.contains(&key);
+        last_is_new = seen.add(key);
         if last_is_new {
-            seen.push(key);
             kept.push(row.clone());
         }
     }

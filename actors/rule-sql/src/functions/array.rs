@@ -7,7 +7,7 @@ use super::numbers::{count, extreme};
 use super::{Check, Env, Function, Kind, Nulls, arg, fail, find};
 use crate::ast::{Expr, ExprKind};
 use crate::error::{EvalError, Pos};
-use crate::value::{Object, Strictness, Value, to_int};
+use crate::value::{Object, Seen, Strictness, Value, to_int};
 
 const ONE: Check = Check::Count(1, 1);
 const TWO: Check = Check::Count(2, 2);
@@ -19,8 +19,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::scalar("element_at", TWO, Nulls::Null, element_at),
     Function::scalar("array_contains", TWO, Nulls::Pass, array_contains),
     Function::scalar("array_contains_any", TWO, Nulls::False, |_, a| {
-        let (first, second) = (items(a, 0)?, items(a, 1)?);
-        Ok(Value::Bool(first.iter().any(|v| second.contains(v))))
+        let (first, second) = (items(a, 0)?, Seen::of(items(a, 1)?));
+        Ok(Value::Bool(first.iter().any(|v| second.has(v))))
     }),
     Function::scalar("array_remove", TWO, Nulls::Pass, |_, a| {
         if arg(a, 0).is_null() {
@@ -29,8 +29,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::array(items(a, 0)?.iter().filter(|v| *v != arg(a, 1)).cloned().collect()))
     }),
     Function::scalar("array_intersect", TWO, Nulls::Null, |_, a| {
-        let (first, second) = (items(a, 0)?, items(a, 1)?);
-        Ok(distinct(second.iter().filter(|v| first.contains(v))))
+        let (first, second) = (Seen::of(items(a, 0)?), items(a, 1)?);
+        Ok(distinct(second.iter().filter(|v| first.has(v))))
     }),
     Function::scalar("array_concat", Check::Count(1, usize::MAX), Nulls::Null, |_, a| {
         let mut out = Vec::new();
@@ -44,8 +44,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(distinct(list(0)?.iter().chain(list(1)?)))
     }),
     Function::scalar("array_except", TWO, Nulls::Null, |_, a| {
-        let (first, second) = (items(a, 0)?, items(a, 1)?);
-        Ok(distinct(first.iter().filter(|v| !second.contains(v))))
+        let (first, second) = (items(a, 0)?, Seen::of(items(a, 1)?));
+        Ok(distinct(first.iter().filter(|v| !second.has(v))))
     }),
     Function::scalar("array_distinct", ONE, Nulls::Null, |_, a| Ok(distinct(items(a, 0)?.iter()))),
     Function::scalar("array_max", ONE, Nulls::Null, |_, a| extreme(items(a, 0)?, true)),
@@ -89,13 +89,8 @@ fn int(args: &[Value], at: usize) -> Result<i64, EvalError> {
 }
 
 fn distinct<'a>(items: impl Iterator<Item = &'a Value>) -> Value {
-    let mut out: Vec<Value> = Vec::new();
-    for item in items {
-        if !out.contains(item) {
-            out.push(item.clone());
-        }
-    }
-    Value::array(out)
+    let mut seen = Seen::default();
+    Value::array(items.filter(|item| seen.add(item)).cloned().collect())
 }
 
 fn array_create(_: &Env, args: &[Value]) -> Result<Value, EvalError> {

@@ -8,11 +8,13 @@ mod format;
 mod json;
 mod object;
 mod saved;
+mod seen;
 mod time;
 
 pub use cast::{Strictness, to_bool, to_bytes, to_float, to_int, to_text, to_time, to_type};
 pub use format::{go_float, go_text};
 pub use object::Object;
+pub(crate) use seen::Seen;
 pub use time::{Instant, Zone, format_time, parse_duration, parse_time, zone};
 pub(crate) use time::{day_name, month_name};
 
