@@ -183,7 +183,9 @@ fn jpeg_pictures_that_are_not_wanted_are_not_even_decoded() {
     assert!(some.len() <= 4 && some.windows(2).all(|pair| pair[1] >= pair[0] + 15), "{some:?}");
     assert_eq!((limited.frames_in, limited.frames_wanted as usize), (60, some.len()), "{limited:?}");
     assert_eq!(limited.dropped, [(DropReason::RateLimit, 60 - some.len() as u64)]);
-    assert!(limited.decode_time < whole.decode_time / 3, "{:?} of {:?}", limited.decode_time, whole.decode_time);
+    // A busy machine may hold one run up anywhere; decoding them all would take as long each time.
+    let spared = (0..10).any(|_| read(Some(1.0)).1.decode_time < read(None).1.decode_time / 3);
+    assert!(spared, "each time as long as decoding them all: {:?} of {:?}", limited.decode_time, whole.decode_time);
 }
 
 #[test]
