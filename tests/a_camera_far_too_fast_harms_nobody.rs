@@ -2,7 +2,8 @@
 //! the memory of the process stays within 10 %, and another camera within 5 % of its frames, in pairs of times with and without.
 //!
 //! `PARAPET_SOAK=1` measures for longer.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// Figures that were measured are printed: `--nocapture` shows them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod support;
 

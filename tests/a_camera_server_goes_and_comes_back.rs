@@ -1,6 +1,7 @@
 //! The server of a camera is killed, and starts again later: the camera waits and says why, tries again with pauses, counts its attempts,
 //! and shows frames within 10 s of the server's return. Over TCP and over UDP.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// Figures that were measured are printed: `--nocapture` shows them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod support;
 

@@ -1,6 +1,7 @@
 //! Fault 11: a camera falls silent, as when its cable is pulled: every packet vanishes, and nobody is told. The stall is noticed within
 //! 5 s, the camera waits, the journal says so, the other camera does not notice; within 10 s of the cable's return there are frames again.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// Figures that were measured are printed: `--nocapture` shows them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod support;
 

@@ -3,7 +3,8 @@
 //! A camera that changes its size in the stream is followed.
 //!
 //! The seed is in the name of the failing camera (`PARAPET_SEED` sets the first); `PARAPET_SOAK=1` goes on for longer.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// Figures that were measured are printed: `--nocapture` shows them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod support;
 

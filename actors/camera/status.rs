@@ -78,6 +78,8 @@ pub struct CameraStatus {
     pub decode_ms: f64,
     /// Bytes of the encoded stream.
     pub bytes_in: u64,
+    /// Packets that were lost on the way from the camera.
+    pub packets_lost: u64,
     /// How often the source was opened again.
     pub reconnects: u64,
     /// Oddities that the source told of and survived.
@@ -190,6 +192,7 @@ impl CameraBoard {
             dropped: stats.dropped,
             decode_ms: stats.decode_time.as_secs_f64() * 1e3 / decoded,
             bytes_in: stats.bytes_in,
+            packets_lost: stats.packets_lost,
             reconnects: self.reconnects.load(Ordering::Relaxed),
             warnings: self.warnings.load(Ordering::Relaxed),
             last_frame_age_s: self.last_frame_age().map(|age| age.as_secs_f64()),
@@ -213,5 +216,6 @@ fn sum(a: &MediaStats, b: &MediaStats) -> MediaStats {
         dropped,
         decode_time: a.decode_time + b.decode_time,
         bytes_in: a.bytes_in + b.bytes_in,
+        packets_lost: a.packets_lost + b.packets_lost,
     }
 }

@@ -87,6 +87,8 @@ pub struct MediaStats {
     pub decode_time: Duration,
     /// Bytes of the encoded stream.
     pub bytes_in: u64,
+    /// Packets of the stream that never came, by the gaps in their numbers; each may have cost a frame.
+    pub packets_lost: u64,
 }
 
 /// Why a source can't be read. The text says what and what to do, and holds no credentials.

@@ -17,6 +17,7 @@ mod gate;
 mod network;
 mod open;
 mod overload;
+mod packet_loss;
 mod picture;
 mod pipeline;
 mod rate;

@@ -13,6 +13,7 @@ pub(crate) struct Counters {
     frames_in: AtomicU64,
     frames_wanted: AtomicU64,
     bytes_in: AtomicU64,
+    packets_lost: AtomicU64,
     decode_nanos: AtomicU64,
     dropped: [AtomicU64; DropReason::ALL.len()],
 }
@@ -32,6 +33,10 @@ impl Counters {
 
     pub(crate) fn bytes(&self, bytes: usize) {
         self.bytes_in.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(crate) fn packets_lost(&self, packets: u64) {
+        self.packets_lost.fetch_add(packets, Relaxed);
     }
 
     pub(crate) fn decoding_took(&self, time: Duration) {
@@ -57,6 +62,7 @@ impl Counters {
             dropped,
             decode_time: Duration::from_nanos(self.decode_nanos.load(Relaxed)),
             bytes_in: self.bytes_in.load(Relaxed),
+            packets_lost: self.packets_lost.load(Relaxed),
         }
     }
 }

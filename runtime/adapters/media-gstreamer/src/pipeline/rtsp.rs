@@ -19,6 +19,7 @@ use crate::{
     capture_time::{self, Report},
     decoder, errors,
     flow::Flow,
+    packet_loss,
     stream::Build,
 };
 
@@ -108,6 +109,7 @@ fn unpack(pipeline: &gst::Pipeline, pad: &gst::Pad, end: &gst::Element, flow: &A
         return Ok(());
     }
     learn_capture_time(pad, flow);
+    packet_loss::count(pad, flow);
     let encoding = structure.get::<&str>("encoding-name").unwrap_or_default();
     let Some((_, depay, parse, decoded_caps)) = ENCODINGS.iter().find(|(name, ..)| *name == encoding) else {
         let parse = make("parsebin")?;
