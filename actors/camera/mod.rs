@@ -3,6 +3,7 @@
 mod actor;
 mod sink;
 mod status;
+pub mod tracking;
 
 pub use actor::{CameraActor, CameraMessage, CameraParts};
 pub use status::{CameraBoard, CameraState, CameraStatus};

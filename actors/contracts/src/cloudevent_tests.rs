@@ -23,6 +23,11 @@ fn object() -> Object {
             zones: vec!["ramp".into()],
             crossed: vec![],
             since: "2026-11-23T06:30:12Z".parse().unwrap(),
+            entered: vec!["ramp".into()],
+            left: vec![],
+            dwell: [("ramp".to_owned(), 0.0)].into(),
+            crossed_to: Default::default(),
+            stationary: false,
         }),
     }
 }

@@ -1,9 +1,11 @@
 //! What a model saw in one frame.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{BBox, CameraId, ModelId, SiteId, TimeSource, Timestamp};
+use crate::{BBox, CameraId, ModelId, Side, SiteId, TimeSource, Timestamp};
 
 /// One frame of one camera, as one model saw it: the `data` of the CloudEvent on the topic `…/detections`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,7 +44,7 @@ pub struct Object {
     /// Where, in pixels of the source picture.
     #[serde(rename = "box")]
     pub bbox: BBox,
-    /// Its track, once something tracks.
+    /// Its track, once it was seen often enough; absent where nothing tracks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub track: Option<Track>,
 }
@@ -60,4 +62,19 @@ pub struct Track {
     pub crossed: Vec<String>,
     /// When it was first seen.
     pub since: Timestamp,
+    /// Names of the zones that it came into with this frame.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entered: Vec<String>,
+    /// Names of the zones that it left with this frame.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
+    /// Seconds since it came into each of `zones`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dwell: BTreeMap<String, f64>,
+    /// The side that it came to be on of each line in `crossed`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub crossed_to: BTreeMap<String, Side>,
+    /// Whether it stands still.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stationary: bool,
 }

@@ -99,6 +99,47 @@ impl Polygon {
     }
 }
 
+/// A side of a line, for somebody who stands at its first point and looks at its second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// To the left.
+    Left,
+    /// To the right.
+    Right,
+}
+
+impl Side {
+    /// The word for metrics and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Right => "right",
+        }
+    }
+}
+
+/// A line from one point to another, as fractions 0–1 of the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Segment(pub [[f32; 2]; 2]);
+
+impl Segment {
+    /// Distance of a point from the line and its prolongation, in fractions of the picture; positive on the right side.
+    pub fn distance(&self, [x, y]: [f32; 2]) -> f32 {
+        let [[ax, ay], [bx, by]] = self.0;
+        let length = (bx - ax).hypot(by - ay);
+        if length > 0.0 { ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length } else { 0.0 }
+    }
+
+    /// True when the way from `from` to `to`, which lie on different sides, leads over the line itself and not its prolongation.
+    pub fn is_cut_by(&self, from: [f32; 2], to: [f32; 2]) -> bool {
+        let way = Self([from, to]);
+        let [a, b] = self.0;
+        way.distance(a) * way.distance(b) <= 0.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +161,15 @@ mod tests {
         assert!(l.contains([0.75, 0.25]));
         assert!(!l.contains([0.75, 0.75]));
         assert!(!Polygon(vec![]).contains([0.5, 0.5]));
+    }
+
+    #[test]
+    fn the_right_of_a_line_that_leads_down_is_the_left_of_the_picture() {
+        let line = Segment([[0.5, 0.2], [0.5, 0.8]]);
+        assert!((line.distance([0.3, 0.9]) - 0.2).abs() < 1e-6);
+        assert!((line.distance([0.9, 0.1]) + 0.4).abs() < 1e-6);
+        assert!(line.is_cut_by([0.4, 0.5], [0.6, 0.5]));
+        assert!(!line.is_cut_by([0.4, 0.9], [0.6, 0.9]));
+        assert_eq!(Segment([[0.5, 0.5]; 2]).distance([0.0, 0.0]), 0.0);
     }
 }

@@ -24,7 +24,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::{ErrorKind, ErrorRecord};
 pub use event::{DetectionEvent, Object, Track};
 pub use frame::{CaptureTime, Frame, TimeSource};
-pub use geometry::{BBox, Polygon};
+pub use geometry::{BBox, Polygon, Segment, Side};
 pub use ids::{CameraId, ModelId, RuleId, SiteId, UploaderId};
 pub use picture::{Picture, PixelFormat};
 pub use secret::Secret;

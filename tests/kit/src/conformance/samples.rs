@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use parapet_contracts::{
-    Alert, DetectionEvent, ErrorRecord, EvidenceRef, Object, Severity, TimeSource, Timestamp, Track,
+    Alert, DetectionEvent, ErrorRecord, EvidenceRef, Object, Severity, Side, TimeSource, Timestamp, Track,
     ports::store::{OutboxItem, Write},
 };
 use uuid::Uuid;
@@ -99,6 +99,16 @@ fn object() -> Object {
         class: 0,
         score: 0.87,
         bbox: [10.5, 20.25, 110.0, 220.75].into(),
-        track: Some(Track { id: 4, zones: vec!["yard".to_owned()], crossed: vec![], since: time(0) }),
+        track: Some(Track {
+            id: 4,
+            zones: vec!["yard".to_owned()],
+            crossed: vec!["gate".to_owned()],
+            since: time(0),
+            entered: vec![],
+            left: vec!["road".to_owned()],
+            dwell: [("yard".to_owned(), 1.5)].into(),
+            crossed_to: [("gate".to_owned(), Side::Left)].into(),
+            stationary: true,
+        }),
     }
 }
