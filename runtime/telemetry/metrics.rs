@@ -37,7 +37,6 @@ pub fn describe_site(site: &Site) {
         counter!("parapet_camera_frames_wanted_total", "camera" => camera.clone()).absolute(status.frames_wanted);
         counter!("parapet_camera_bytes_total", "camera" => camera.clone()).absolute(status.bytes_in);
         counter!("parapet_camera_packets_lost_total", "camera" => camera.clone()).absolute(status.packets_lost);
-        counter!("parapet_camera_packets_lost_total", "camera" => camera.clone()).absolute(status.packets_lost);
         for (reason, count) in status.dropped {
             counter!("parapet_camera_dropped_total", "camera" => camera.clone(), "reason" => reason.as_str())
                 .absolute(count);
