@@ -45,7 +45,7 @@ fn what_is_wrong_is_told() {
     let many = "{{range .l}}".repeat(9) + "0123456789" + &"{{end}}".repeat(9);
     let list = Value::from_json(&json!({ "l": [0, 1, 2] }));
     assert!(Template::parse(&many).unwrap().fill(&list).is_ok(), "the inner ones go over nothing");
-    let many = "{{range $.l}}".repeat(20) + "0123456789" + &"{{end}}".repeat(20);
+    let many = "{{range $.l}}".repeat(20) + &"0123456789".repeat(20) + &"{{end}}".repeat(20);
     let long = Template::parse(&many).unwrap().fill(&list).unwrap_err();
     assert!(long.to_string().contains("longer than"), "{long}");
     let silent = "{{range $.l}}".repeat(20) + &"{{end}}".repeat(20);
