@@ -1,15 +1,17 @@
 //! A model's settings, checked against what the model itself tells, and the way from a picture to objects through it.
 
 use parapet_contracts::{
-    Object, Picture,
-    ports::inference::{DType, ModelSignature, TensorView},
+    BBox, Object, Picture,
+    ports::inference::{ModelSignature, TensorSpec, TensorView},
 };
 
 use crate::{
-    layout::{self, Candidates, Layout, ModelShape},
+    inputs::{InputForm, input_of},
+    layout::{self, Candidates, Layout, ModelShape, WholeLayout},
     nms::{Scored, suppress},
     placement::{Placement, Region},
-    prepare::{InputTensor, Order, PrepareError},
+    prepare::{InputTensor, PrepareError},
+    reading::{ClassScore, Reading, ReadingKind, Verdict},
     refusal::{DecodeError, Reason, Refused},
     settings::{ModelSettings, SizePx},
 };
@@ -32,9 +34,50 @@ pub struct Decoded {
 pub struct Detector {
     settings: ModelSettings,
     thresholds: Vec<f32>,
-    layout: &'static dyn Layout,
-    order: Order,
-    bytes: bool,
+    head: Head,
+    form: InputForm,
+    outputs: Vec<TensorSpec>,
+}
+
+/// How the answers are read.
+#[derive(Clone, Copy)]
+enum Head {
+    Boxes(&'static dyn Layout),
+    Whole(&'static dyn WholeLayout),
+}
+
+impl Head {
+    fn by_name(name: &str) -> Option<Self> {
+        layout::by_name(name).map(Self::Boxes).or_else(|| layout::whole_by_name(name).map(Self::Whole))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Boxes(layout) => layout.name(),
+            Self::Whole(layout) => layout.name(),
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::Boxes(layout) => layout.description(),
+            Self::Whole(layout) => layout.description(),
+        }
+    }
+
+    fn classes(self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
+        match self {
+            Self::Boxes(layout) => layout.classes(outputs),
+            Self::Whole(layout) => layout.classes(outputs),
+        }
+    }
+
+    fn has_labels(self) -> bool {
+        match self {
+            Self::Boxes(_) => true,
+            Self::Whole(layout) => layout.has_labels(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Detector {
@@ -62,15 +105,15 @@ impl Detector {
                 errors.push("scale, mean, std: the model takes bytes, so nothing can be scaled or shifted".into());
             }
         }
-        let layout = layout::by_name(&settings.layout);
-        match layout {
+        let head = Head::by_name(&settings.layout);
+        match head {
             None => errors.push(format!("layout: `{}` is none of {}", settings.layout, layout::names())),
-            Some(layout) => errors.extend(check_layout(layout, &settings, signature)),
+            Some(head) => errors.extend(check_layout(head, &settings, signature)),
         }
-        match (input, layout) {
-            (Some(input), Some(layout)) if errors.is_empty() => {
+        match (input, head) {
+            (Some(form), Some(head)) if errors.is_empty() => {
                 let thresholds = settings.thresholds();
-                Ok(Self { settings, thresholds, layout, order: input.order, bytes: input.bytes })
+                Ok(Self { settings, thresholds, head, form, outputs: signature.outputs.clone() })
             }
             _ => Err(SettingsError(errors)),
         }
@@ -83,7 +126,16 @@ impl Detector {
 
     /// An input tensor for this model. One a slot, reused from picture to picture.
     pub fn new_input(&self) -> InputTensor {
-        InputTensor::new(self.order, self.settings.size, self.bytes)
+        InputTensor::for_model(&self.form, self.settings.size)
+    }
+
+    /// What kind of answer it gives.
+    pub fn kind(&self) -> ReadingKind {
+        match self.head {
+            Head::Boxes(_) => ReadingKind::Objects,
+            Head::Whole(layout) if layout.has_labels() => ReadingKind::Classes,
+            Head::Whole(_) => ReadingKind::Vector,
+        }
     }
 
     /// Fills `input` with a picture, or with a region of it.
@@ -99,15 +151,75 @@ impl Detector {
         input.fill(picture, region, &self.settings)
     }
 
-    /// Reads the outputs of the model for the picture that was prepared with `placement`.
+    /// Reads the outputs of the model for the picture that was prepared with `placement`, whatever the model gives.
     ///
     /// # Errors
-    /// When the answer as a whole is refused: shapes that are not the layout's, or absurdly many boxes.
+    /// When the answer as a whole is refused: shapes that are not the layout's, absurdly many boxes, or what is no number.
+    pub fn read(&self, placement: &Placement, outputs: &[TensorView<'_>]) -> Result<Reading, DecodeError> {
+        match self.head {
+            Head::Boxes(layout) => self.objects(layout, placement, outputs).map(Reading::Objects),
+            Head::Whole(layout) => layout.read(self.shape(), outputs).map(|verdict| match verdict {
+                Verdict::Vector(vector) => Reading::Vector(vector),
+                Verdict::Scores(scores) => Reading::Classes(self.classes(&scores)),
+            }),
+        }
+    }
+
+    /// Reads the outputs as objects. The best class of a classifier, when it reaches its minimum score, is one object as
+    /// large as the part of the picture that the model saw.
+    ///
+    /// # Errors
+    /// As for [`Self::read`]; and when the model gives a vector, which is no object.
     pub fn decode(&self, placement: &Placement, outputs: &[TensorView<'_>]) -> Result<Decoded, DecodeError> {
+        match self.read(placement, outputs)? {
+            Reading::Objects(decoded) => Ok(decoded),
+            Reading::Classes(classes) => Ok(self.whole_object(placement, classes)),
+            Reading::Vector(vector) => Err(DecodeError::shape(format!(
+                "layout {} gives a vector of {} numbers, no objects",
+                self.head.name(),
+                vector.len()
+            ))),
+        }
+    }
+
+    fn shape(&self) -> ModelShape<'_> {
+        ModelShape { size: self.settings.size, classes: self.settings.labels.len(), outputs: &self.outputs }
+    }
+
+    fn label(&self, class: u32) -> String {
+        self.settings.labels.get(class as usize).cloned().unwrap_or_default()
+    }
+
+    fn classes(&self, scores: &[f32]) -> Vec<ClassScore> {
+        let mut classes: Vec<_> = (0u32..)
+            .zip(scores)
+            .map(|(class, score)| ClassScore { class, label: self.label(class), score: *score })
+            .collect();
+        classes.sort_by(|a, b| b.score.total_cmp(&a.score));
+        classes
+    }
+
+    fn whole_object(&self, placement: &Placement, classes: Vec<ClassScore>) -> Decoded {
+        let r = placement.region;
+        let edges = [r.x, r.y, r.x + r.width, r.y + r.height].map(|edge| edge as f32);
+        let best = classes
+            .into_iter()
+            .next()
+            .filter(|best| self.thresholds.get(best.class as usize).is_some_and(|threshold| best.score >= *threshold));
+        let object =
+            |ClassScore { class, label, score }| Object { label, class, score, bbox: BBox::from(edges), track: None };
+        Decoded { objects: best.map(object).into_iter().collect(), refused: Vec::new() }
+    }
+
+    fn objects(
+        &self,
+        layout: &dyn Layout,
+        placement: &Placement,
+        outputs: &[TensorView<'_>],
+    ) -> Result<Decoded, DecodeError> {
         let size = self.settings.size;
-        let model = ModelShape { size, classes: self.settings.labels.len() };
         let mut candidates = Candidates::new(self.thresholds.clone(), size.width.max(size.height));
-        self.layout.read(model, outputs, &mut candidates)?;
+        layout.read(self.shape(), outputs, &mut candidates)?;
         let Candidates { kept, mut counts, .. } = candidates;
         let (width, height) = placement.picture;
         let mut boxes = Vec::with_capacity(kept.len());
@@ -121,60 +233,14 @@ impl Detector {
                 counts.add(Reason::Outside);
             }
         }
-        let kept = suppress(boxes, self.settings.iou, self.settings.class_agnostic, self.settings.max_detections);
-        let label = |class: u32| self.settings.labels.get(class as usize).cloned().unwrap_or_default();
-        let objects = kept
+        // No two boxes overlap by more than wholly.
+        let iou = if layout.suppresses() { 1.0 } else { self.settings.iou };
+        let objects = suppress(boxes, iou, self.settings.class_agnostic, self.settings.max_detections)
             .into_iter()
-            .map(|b| Object { label: label(b.class), class: b.class, score: b.score, bbox: b.bbox, track: None })
+            .map(|b| Object { label: self.label(b.class), class: b.class, score: b.score, bbox: b.bbox, track: None })
             .collect();
         Ok(Decoded { objects, refused: counts.into_refused() })
     }
-}
-
-/// What the model's one input tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct InputForm {
-    pub(crate) order: Order,
-    /// `None` when it is only known at run time.
-    pub(crate) size: Option<SizePx>,
-    pub(crate) bytes: bool,
-}
-
-/// Reads the form of the model's one input.
-pub(crate) fn input_of(signature: &ModelSignature) -> Result<InputForm, String> {
-    let [input] = signature.inputs.as_slice() else {
-        return Err(format!("the model has {} inputs; one picture is wanted", signature.inputs.len()));
-    };
-    let shown = || {
-        let dims: Vec<_> = input.shape.iter().map(|d| d.map_or("?".into(), |d| d.to_string())).collect();
-        format!("`{}` [{}]", input.name, dims.join(", "))
-    };
-    let bytes = match input.dtype {
-        DType::F32 | DType::F16 => false,
-        DType::U8 => true,
-        other => return Err(format!("the input {} holds {other:?}; floats or bytes are wanted", shown())),
-    };
-    let (batch, order, height, width) = match input.shape[..] {
-        [batch, Some(3), height, width] => (batch, Order::Chw, height, width),
-        [batch, height, width, Some(3)] => (batch, Order::Hwc, height, width),
-        // An exporter that leaves everything open writes channels first.
-        [batch, None, height, width] => (batch, Order::Chw, height, width),
-        _ => return Err(format!("the input {} is no picture of three channels", shown())),
-    };
-    if !matches!(batch, None | Some(1)) {
-        return Err(format!(
-            "the input {} takes several pictures at once; export the model with a batch of 1",
-            shown()
-        ));
-    }
-    let size = match (width, height) {
-        (Some(w), Some(h)) => match (u32::try_from(w), u32::try_from(h)) {
-            (Ok(width @ 1..=16_384), Ok(height @ 1..=16_384)) => Some(SizePx { width, height }),
-            _ => return Err(format!("the input {} is larger than 16384 pixels", shown())),
-        },
-        _ => None,
-    };
-    Ok(InputForm { order, size, bytes })
 }
 
 fn check_numbers(settings: &ModelSettings) -> Vec<String> {
@@ -208,24 +274,24 @@ fn check_numbers(settings: &ModelSettings) -> Vec<String> {
     errors
 }
 
-fn check_layout(layout: &dyn Layout, settings: &ModelSettings, signature: &ModelSignature) -> Vec<String> {
+fn check_layout(head: Head, settings: &ModelSettings, signature: &ModelSignature) -> Vec<String> {
     let shapes = || {
         let dims = |shape: &[Option<usize>]| {
             shape.iter().map(|d| d.map_or("?".into(), |d| d.to_string())).collect::<Vec<_>>().join(", ")
         };
         signature.outputs.iter().map(|o| format!("[{}]", dims(&o.shape))).collect::<Vec<_>>().join(", ")
     };
-    match layout.classes(&signature.outputs) {
+    match head.classes(&signature.outputs) {
         None => {
-            vec![format!("layout: {} is {}; the model's outputs are {}", layout.name(), layout.description(), shapes())]
+            vec![format!("layout: {} is {}; the model's outputs are {}", head.name(), head.description(), shapes())]
         }
-        Some(Some(classes)) if classes != settings.labels.len() => vec![format!(
+        Some(Some(classes)) if head.has_labels() && classes != settings.labels.len() => vec![format!(
             "labels: {} are named, and outputs of shape {} have {classes} classes in layout {}",
             settings.labels.len(),
             shapes(),
-            layout.name()
+            head.name()
         )],
-        _ if settings.labels.is_empty() => vec!["labels: none are named".into()],
+        _ if settings.labels.is_empty() && head.has_labels() => vec!["labels: none are named".into()],
         _ => Vec::new(),
     }
 }

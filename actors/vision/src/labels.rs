@@ -84,6 +84,21 @@ pub const COCO: [&str; 80] = [
     "toothbrush",
 ];
 
+/// Numbers up to 90 that COCO's annotations leave unused.
+const COCO_GAPS: [usize; 11] = [0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83];
+
+/// COCO's names by the numbers of its annotations, 0 to 90, as DETR and TensorFlow's models have them. Unused numbers are
+/// called `unused12`.
+pub fn coco_by_number() -> Vec<String> {
+    let mut names = COCO.iter();
+    (0..=90)
+        .map(|number| match COCO_GAPS.contains(&number) {
+            true => format!("unused{number}"),
+            false => names.next().map_or_else(|| format!("unused{number}"), |name| (*name).to_owned()),
+        })
+        .collect()
+}
+
 /// Why a text holds no labels.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -206,6 +221,13 @@ mod tests {
         {
             assert_eq!(parse_names(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn coco_has_gaps_by_number() {
+        let names = coco_by_number();
+        assert_eq!((names.len(), &*names[1], &*names[13], &*names[90]), (91, "person", "stop sign", "toothbrush"));
+        assert!(!names.contains(&"unused90".to_owned()));
     }
 
     #[test]

@@ -11,12 +11,14 @@
 
 mod detector;
 pub mod guess;
+mod inputs;
 mod labels;
 pub mod layout;
 mod nms;
 pub mod onnx;
 mod placement;
 mod prepare;
+mod reading;
 mod refusal;
 mod settings;
 
@@ -26,5 +28,6 @@ pub use labels::{COCO, LabelsError, parse_label_file, parse_names};
 pub use onnx::{OnnxError, OnnxSummary};
 pub use placement::{Placement, Region};
 pub use prepare::{InputTensor, PrepareError};
+pub use reading::{ClassScore, Reading, ReadingKind, Verdict};
 pub use refusal::{DecodeError, Reason, Refused};
 pub use settings::{Channels, ModelSettings, Overrides, Resize, SizePx};

@@ -31,6 +31,8 @@ pub struct OnnxSummary {
     pub tail: BTreeSet<String>,
     /// The operators that take the first input.
     pub head: BTreeSet<String>,
+    /// The operators between the first input and the first convolutions.
+    pub stem: BTreeSet<String>,
 }
 
 /// Why a file is no ONNX model.
@@ -53,6 +55,12 @@ pub enum OnnxError {
 }
 
 impl OnnxSummary {
+    /// The files with weights that should lie beside `model` and don't.
+    pub fn missing_files(&self, model: &Path) -> Vec<PathBuf> {
+        let folder = model.parent().unwrap_or(Path::new("."));
+        self.external_files.iter().filter(|file| !folder.join(file).is_file()).cloned().collect()
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -101,10 +109,11 @@ impl OnnxSummary {
             .flat_map(|t| t.external_data.iter().filter(|e| e.key == "location").map(|e| PathBuf::from(&e.value)))
             .collect();
         Ok(Self {
-            opset: model.opset_import.iter().find(|o| matches!(&*o.domain, "" | "ai.onnx")).map(|o| o.version),
+            opset: model.opset_import.iter().filter(|o| matches!(&*o.domain, "" | "ai.onnx")).map(|o| o.version).max(),
             producer: format!("{} {}", model.producer_name, model.producer_version).trim().to_owned(),
             tail: tail(&graph.node, outputs.first().map_or("", |o| &o.name)),
             head: head(&graph.node, inputs.first().map_or("", |i| &i.name)),
+            stem: stem(&graph.node, inputs.first().map_or("", |i| &i.name)),
             signature: ModelSignature {
                 inputs,
                 outputs,
@@ -121,6 +130,25 @@ fn head(nodes: &[proto::Node], input: &str) -> BTreeSet<String> {
     nodes.iter().filter(|n| n.input.iter().any(|i| i == input)).map(|n| n.op_type.clone()).collect()
 }
 
+/// The operators on the ways from `input` up to a convolution or a multiplication of matrices.
+fn stem(nodes: &[proto::Node], input: &str) -> BTreeSet<String> {
+    let mut reached = BTreeSet::from([input]);
+    let mut found = BTreeSet::new();
+    // The nodes of a graph are sorted: each comes after those that it reads.
+    for node in nodes.iter().filter(|node| !ends_a_part(&node.op_type)) {
+        if node.input.iter().any(|name| reached.contains(name.as_str())) {
+            found.insert(node.op_type.clone());
+            reached.extend(node.output.iter().map(String::as_str));
+        }
+    }
+    found
+}
+
+/// Operators with weights, between which a graph's parts lie.
+fn ends_a_part(op: &str) -> bool {
+    matches!(op, "Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "QLinearConv" | "ConvInteger")
+}
+
 /// The operators on the ways back from `output` that end at a convolution, a multiplication of matrices, or a sigmoid.
 fn tail(nodes: &[proto::Node], output: &str) -> BTreeSet<String> {
     let by_output: HashMap<&str, &proto::Node> =
@@ -134,10 +162,7 @@ fn tail(nodes: &[proto::Node], output: &str) -> BTreeSet<String> {
             continue;
         }
         found.insert(node.op_type.clone());
-        let ends = matches!(
-            &*node.op_type,
-            "Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "QLinearConv" | "ConvInteger" | "Sigmoid"
-        );
+        let ends = ends_a_part(&node.op_type) || node.op_type == "Sigmoid";
         if !ends {
             open.extend(node.input.iter().map(String::as_str));
         }

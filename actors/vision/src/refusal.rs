@@ -12,6 +12,8 @@ pub enum Reason {
     BadScore,
     /// A box without an area, or larger than sixteen times the input.
     BadBox,
+    /// A class that the labels have no name for: there are too few of them, or they are another model's.
+    BadClass,
     /// A box that lies outside of the picture.
     Outside,
     /// Outputs of another number, type or shape than the layout's.
@@ -22,8 +24,8 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 6] =
-        [Self::NotFinite, Self::BadScore, Self::BadBox, Self::Outside, Self::WrongShape, Self::TooMany];
+    pub const ALL: [Self; 7] =
+        [Self::NotFinite, Self::BadScore, Self::BadBox, Self::BadClass, Self::Outside, Self::WrongShape, Self::TooMany];
 
     /// The word for metrics and JSON.
     pub fn as_str(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Reason {
             Self::NotFinite => "not_finite",
             Self::BadScore => "bad_score",
             Self::BadBox => "bad_box",
+            Self::BadClass => "bad_class",
             Self::Outside => "outside",
             Self::WrongShape => "wrong_shape",
             Self::TooMany => "too_many",
@@ -60,6 +63,10 @@ pub struct DecodeError {
 impl DecodeError {
     pub(crate) fn shape(text: String) -> Self {
         Self { reason: Reason::WrongShape, text }
+    }
+
+    pub(crate) fn not_finite(text: String) -> Self {
+        Self { reason: Reason::NotFinite, text }
     }
 
     pub(crate) fn too_many(text: String) -> Self {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use parapet_vision::{
-    Channels, GuessError, Guessed, OnnxSummary, Overrides, Resize,
+    Channels, Detector, GuessError, Guessed, OnnxSummary, Overrides, Resize,
     guess::{guess, known_labels},
 };
 
@@ -82,18 +82,27 @@ fn what_is_named_is_taken_and_told_as_named() {
 }
 
 #[test]
-fn models_of_other_families_are_refused_in_words() {
-    for name in [
-        "yolox_nano_416_nms_n7.onnx",
-        "yolox_nano_416_tfod_u8.onnx",
-        "nanodet_m_320.onnx",
-        "fastestdet_352.onnx",
-        "vww_person_96.onnx",
-        "osnet_x0_25_256x128.onnx",
-    ] {
-        let error = guessed(name).unwrap_err().to_string();
-        eprintln!("{error}");
-        assert!(error.contains("yolox, yolov5, yolov8"), "{name}: {error}");
+fn other_families_are_known_and_how_they_want_their_pixels() {
+    let (rgb, bgr) = (Channels::Rgb, Channels::Bgr);
+    let (stretch, letterbox) = (Resize::Stretch, Resize::Letterbox);
+    let known = [
+        ("yolox_nano_416_nms_n7.onnx", "n7", bgr, letterbox, 1.0, 80),
+        ("yolox_nano_416_tfod_u8.onnx", "tfod", rgb, letterbox, 1.0, 80),
+        ("nanodet_m_320.onnx", "nanodet", bgr, stretch, 1.0, 80),
+        ("fastestdet_352.onnx", "fastestdet", bgr, stretch, 1.0 / 255.0, 80),
+        ("vww_person_96.onnx", "classifier", rgb, stretch, 1.0 / 255.0, 2),
+        ("osnet_x0_25_256x128.onnx", "embedding", rgb, stretch, 1.0 / 255.0, 0),
+    ];
+    for (name, layout, channels, resize, scale, labels) in known {
+        let found = guessed(name).unwrap();
+        let s = &found.settings;
+        assert_eq!(
+            (&*s.layout, s.channels, s.resize, s.scale, s.labels.len()),
+            (layout, channels, resize, scale, labels)
+        );
+        assert!(confidence(&found, "layout") >= 0.8, "{name}");
+        let summary = OnnxSummary::read(&model(name)).unwrap();
+        Detector::new(found.settings, &summary.signature).unwrap();
     }
 }
 

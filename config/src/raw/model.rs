@@ -70,16 +70,46 @@ impl JsonSchema for RawKind {
     }
 }
 
-/// The layout of a detector's output.
+/// The layout of a model's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum RawLayout {
     /// YOLOX, raw: `[1, anchors, 5 + classes]` in units of the grid.
     Yolox,
-    /// YOLOv5: `[1, anchors, 5 + classes]` in pixels.
+    /// YOLOv5, v6, v7: `[1, anchors, 5 + classes]` in pixels.
     Yolov5,
-    /// YOLOv8 and its successors: `[1, 4 + classes, anchors]` in pixels.
+    /// YOLOv8, v9, 11 and their successors: `[1, 4 + classes, anchors]` in pixels.
     Yolov8,
+    /// YOLOv8 turned: `[1, anchors, 4 + classes]`.
+    Yolov8Rows,
+    /// YOLOv10, YOLO26 and exports with suppression in the graph: `[1, n, 6]` with left, top, right, bottom, score, class.
+    End2end,
+    /// Suppression in the graph: `[n, 7]` with batch, left, top, right, bottom, class, score.
+    N7,
+    /// TensorFlow's Object Detection API (SSD): boxes, classes from 1, scores, a count.
+    Tfod,
+    /// NanoDet: scores and distances for each of three strides.
+    Nanodet,
+    /// NanoDet-Plus: `[1, cells, classes + 32]`.
+    NanodetPlus,
+    /// PicoDet without its post-processing: scores and distances for each of four strides.
+    Picodet,
+    /// FastestDet: `[1, 5 + classes, rows, columns]`.
+    Fastestdet,
+    /// RT-DETR, D-FINE, DEIM: labels, boxes, scores.
+    Rtdetr,
+    /// DETR: logits with a last class for nothing, and boxes as fractions.
+    Detr,
+    /// RT-DETR and RF-DETR without their post-processing: logits for a sigmoid, and boxes as fractions.
+    DetrSigmoid,
+    /// YOLO-NAS and others: boxes `[1, n, 4]` in pixels and scores apart.
+    BoxesScores,
+    /// Face detectors: scores `[1, n, 2]` of background and face, and boxes `[1, n, 4]` as fractions.
+    Face,
+    /// A classifier: `[1, classes]`. Its best class becomes one object as large as the picture.
+    Classifier,
+    /// A vector: `[1, n]`. It gives no objects, so that no camera can use it by itself.
+    Embedding,
 }
 
 impl RawLayout {
@@ -89,6 +119,21 @@ impl RawLayout {
             Self::Yolox => "yolox",
             Self::Yolov5 => "yolov5",
             Self::Yolov8 => "yolov8",
+            Self::Yolov8Rows => "yolov8_rows",
+            Self::End2end => "end2end",
+            Self::N7 => "n7",
+            Self::Tfod => "tfod",
+            Self::Nanodet => "nanodet",
+            Self::NanodetPlus => "nanodet_plus",
+            Self::Picodet => "picodet",
+            Self::Fastestdet => "fastestdet",
+            Self::Rtdetr => "rtdetr",
+            Self::Detr => "detr",
+            Self::DetrSigmoid => "detr_sigmoid",
+            Self::BoxesScores => "boxes_scores",
+            Self::Face => "face",
+            Self::Classifier => "classifier",
+            Self::Embedding => "embedding",
         }
     }
 }

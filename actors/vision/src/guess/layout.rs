@@ -2,9 +2,9 @@
 
 use parapet_contracts::ports::inference::TensorSpec;
 
-use super::{Clues, Finding, GuessError};
+use super::{Clues, Finding, GuessError, families};
 use crate::{
-    layout::{by_name, grid_cells, names, spec_matrix},
+    layout::{by_name, grid_cells, names, spec_matrix, whole_by_name},
     onnx::OnnxSummary,
     settings::{Overrides, SizePx},
 };
@@ -24,11 +24,27 @@ pub(super) enum Family {
     PerhapsYolox,
     /// Ultralytics' YOLOv5, v8 and later, and what follows their habits.
     Ultralytics,
+    /// NanoDet and NanoDet-Plus.
+    NanoDet,
+    /// PaddleDetection's PicoDet.
+    PicoDet,
+    /// FastestDet.
+    FastestDet,
+    /// TensorFlow's Object Detection API.
+    TensorFlow,
+    /// RT-DETR, D-FINE, DEIM: neither mean nor deviation.
+    RtDetr,
+    /// DETR, and all that is fed as ImageNet's classifiers are, stretched.
+    ImageNet,
+    /// Ultra-Light face detectors.
+    Face,
+    /// Small classifiers that are fed 0 to 1.
+    Fraction,
 }
 
 /// What the end of the graph says of where boxes are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+pub(super) enum Ending {
     /// Not in the graph.
     Raw,
     /// In the graph.
@@ -38,7 +54,7 @@ enum Ending {
     Unknown,
 }
 
-fn ending(summary: Option<&OnnxSummary>) -> Ending {
+pub(super) fn ending(summary: Option<&OnnxSummary>) -> Ending {
     let Some(summary) = summary else { return Ending::Unknown };
     let has = |op: &str| summary.tail.contains(op);
     if has("Exp") && !has("Softmax") {
@@ -76,12 +92,15 @@ pub(super) fn find(
         name.to_owned()
     };
     if let Some(name) = &named.layout {
-        if by_name(name).is_none() {
+        if by_name(name).is_none() && whole_by_name(name).is_none() {
             return Err(GuessError(format!("layout `{name}` is none of {}", names())));
         }
         let ending = ending(clues.summary);
         let family = match &**name {
             "yolox" => Family::Yolox,
+            name if families::of_layout(name).is_some() => {
+                families::of_layout(name).map_or(Family::Ultralytics, |family| family)
+            }
             _ if ending == Ending::DecodedExp => Family::PerhapsYolox,
             "yolov5" if one_a_cell && ending == Ending::Unknown && !clues.ultralytics => Family::PerhapsYolox,
             _ => Family::Ultralytics,
@@ -95,9 +114,13 @@ pub(super) fn find(
         };
         return Ok(Found { name: tell(name, confidence, why.into()), family });
     }
+    if let Some(found) = families::find(clues, named, size) {
+        let families::Match { layout, family, confidence, why } = found;
+        return Ok(Found { name: tell(layout, confidence, why), family });
+    }
     refuse_suppressed(clues)?;
     let Some((rows, columns)) = spec_matrix(outputs) else {
-        return Err(GuessError(unknown(outputs, "one output of three dimensions with a batch of 1 is wanted")));
+        return Err(GuessError(unknown(outputs, "name the layout if it is one of these, or export the model anew")));
     };
     let classes = clues.names.as_ref().map(Vec::len).or(named.labels.as_ref().map(Vec::len));
     let boxes_last = match (rows, columns, classes) {
@@ -172,7 +195,7 @@ fn refuse_suppressed(clues: &Clues<'_>) -> Result<(), GuessError> {
     if told || graph {
         return Err(GuessError(unknown(
             &clues.signature.outputs,
-            "the model suppresses doubles itself; export it without (`nms=False`, `end2end=False`)",
+            "the model suppresses doubles itself, in a form that is not known; export it without (`nms=False`, `end2end=False`)",
         )));
     }
     Ok(())

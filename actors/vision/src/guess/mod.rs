@@ -3,6 +3,7 @@
 //! A shape is certain, an exporter's metadata nearly; the order of the channels and the padding never show, so they are
 //! guessed from the family, and said to be. What somebody named is taken as it is.
 
+mod families;
 mod layout;
 mod pixels;
 
@@ -11,9 +12,9 @@ use std::{collections::BTreeMap, fmt};
 use parapet_contracts::ports::inference::ModelSignature;
 
 use crate::{
-    detector::input_of,
-    labels::{COCO, parse_names},
-    layout::by_name,
+    inputs::input_of,
+    labels::{COCO, coco_by_number, parse_names},
+    layout::{by_name, whole_by_name},
     onnx::OnnxSummary,
     settings::{ModelSettings, Overrides, SizePx},
 };
@@ -91,16 +92,15 @@ pub fn guess(
     let ultralytics = names.is_some() && metadata.contains_key("stride")
         || metadata.get("author").is_some_and(|a| a.eq_ignore_ascii_case("ultralytics"));
     let clues = Clues { signature, summary, names, ultralytics };
-    if let Some(task) = clues.metadata("task").filter(|task| *task != "detect") {
+    if let Some(task) = clues.metadata("task").filter(|task| !matches!(*task, "detect" | "classify")) {
         return Err(GuessError(format!(
-            "the model's metadata says that its task is `{task}`; only `detect` can be used here"
+            "the model's metadata says that its task is `{task}`; only `detect` and `classify` can be used here"
         )));
     }
     let mut findings = Vec::new();
     let size = find_size(&clues, named, &mut findings)?;
     let found = layout::find(&clues, named, size, &mut findings)?;
-    let classes = by_name(&found.name).and_then(|l| l.classes(&signature.outputs)).flatten();
-    let labels = find_labels(&clues, named, classes, &mut findings)?;
+    let labels = find_labels(&clues, named, &found.name, &mut findings)?;
     let pixels = pixels::find(&clues, named, &found, &mut findings);
     let settings = ModelSettings {
         layout: found.name,
@@ -173,9 +173,18 @@ fn parse_imgsz(text: &str) -> Option<SizePx> {
 fn find_labels(
     clues: &Clues<'_>,
     named: &Overrides,
-    classes: Option<usize>,
+    layout: &str,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<String>, GuessError> {
+    let outputs = &clues.signature.outputs;
+    let whole = whole_by_name(layout);
+    if whole.is_some_and(|layout| !layout.has_labels()) {
+        return Ok(Vec::new());
+    }
+    let boxes = by_name(layout);
+    let classes = boxes.and_then(|l| l.classes(outputs)).or_else(|| whole.and_then(|l| l.classes(outputs))).flatten();
+    // Where classes come as numbers, no shape tells how many there are.
+    let numbered = boxes.is_some_and(crate::layout::Layout::suppresses);
     let (labels, confidence, why) = match (&named.labels, &clues.names, classes) {
         (Some(labels), _, _) => (labels.clone(), 1.0, "named".to_owned()),
         (None, Some(names), classes) if classes.is_none_or(|c| c == names.len()) => {
@@ -184,6 +193,17 @@ fn find_labels(
         (None, _, Some(80)) => {
             (COCO.map(str::to_owned).to_vec(), 0.85, "80 classes: COCO's, since the metadata names none".into())
         }
+        (None, _, Some(91)) => (coco_by_number(), 0.85, "91 classes: COCO's by their own numbers".into()),
+        (None, _, Some(1)) if layout == "face" => (vec!["face".into()], 0.9, "the one class of such models".into()),
+        (None, _, None) if layout == "tfod" && !families::begins_as_yolox(clues) => {
+            let names = coco_by_number().split_off(1);
+            (names, 0.5, "the model doesn't tell its classes; COCO's by their own numbers are the most common".into())
+        }
+        (None, _, None) if numbered => (
+            COCO.map(str::to_owned).to_vec(),
+            0.5,
+            "the model doesn't tell its classes; COCO's are the most common".into(),
+        ),
         (None, _, Some(classes)) => {
             let why = "neither metadata nor anybody names the classes; give a file of labels".into();
             ((0..classes).map(|c| format!("class{c}")).collect(), 0.3, why)

@@ -80,13 +80,83 @@ fn what_cannot_be_used_is_refused_in_words() {
     let mut end2end = ULTRALYTICS.to_vec();
     end2end.push(("end2end", "True"));
     assert!(
-        refused(&signature(&[1, 3, 640, 640], &[&[1, 300, 6]], &end2end), &none).contains("suppresses doubles itself")
+        refused(&signature(&[1, 3, 640, 640], &[&[1, 300, 57]], &end2end), &none).contains("suppresses doubles itself")
     );
     assert!(refused(&signature(&[4, 3, 640, 640], &[&[4, 84, 8400]], &[]), &none).contains("batch of 1"));
     assert!(refused(&signature(&[1, 1, 640, 640], &[&[1, 84, 8400]], &[]), &none).contains("three channels"));
-    assert!(refused(&signature(&[1, 3, 640, 640], &[&[1, 1000]], &[]), &none).contains("[1, 1000]"));
+    assert!(refused(&signature(&[1, 3, 640, 640], &[&[1, 1]], &[]), &none).contains("[1, 1]"));
     let two = Overrides { labels: Some(vec!["a".into(), "b".into()]), ..Overrides::default() };
     assert!(refused(&signature(&[1, 3, 640, 640], &[&[1, 84, 8400]], &[]), &two).contains("2 classes are named"));
     let wrong = Overrides { layout: Some("yolo".into()), ..Overrides::default() };
     assert!(refused(&signature(&[1, 3, 640, 640], &[&[1, 84, 8400]], &[]), &wrong).contains("yolox, yolov5, yolov8"));
+}
+
+/// Named outputs, as several of them need.
+fn with_outputs(inputs: &[(&str, &[usize])], outputs: &[(&str, &[usize])]) -> ModelSignature {
+    let tensor = |(name, shape): &(&str, &[usize])| TensorSpec {
+        name: (*name).to_owned(),
+        dtype: if shape.len() == 2 && *name == "orig_target_sizes" { DType::I64 } else { DType::F32 },
+        shape: shape.iter().map(|d| (*d > 0).then_some(*d)).collect(),
+    };
+    ModelSignature {
+        inputs: inputs.iter().map(tensor).collect(),
+        outputs: outputs.iter().map(tensor).collect(),
+        metadata: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn families_are_told_apart_by_number_names_and_shapes_of_their_outputs() {
+    let image: (&str, &[usize]) = ("images", &[1, 3, 320, 320]);
+    let fixed = |outputs: &[(&str, &[usize])]| with_outputs(&[image], outputs);
+    let cases: Vec<(&str, ModelSignature)> = vec![
+        ("n7", fixed(&[("output", &[0, 7])])),
+        ("end2end", fixed(&[("output0", &[1, 300, 6])])),
+        ("yolov8_rows", fixed(&[("output0", &[1, 2100, 84])])),
+        ("nanodet_plus", fixed(&[("output", &[1, 2125, 112])])),
+        ("fastestdet", fixed(&[("758", &[1, 85, 20, 20])])),
+        (
+            "tfod",
+            fixed(&[
+                ("detection_boxes", &[1, 100, 4]),
+                ("detection_classes", &[1, 100]),
+                ("detection_scores", &[1, 100]),
+            ]),
+        ),
+        (
+            "rtdetr",
+            with_outputs(
+                &[image, ("orig_target_sizes", &[1, 2])],
+                &[("labels", &[1, 300]), ("boxes", &[1, 300, 4]), ("scores", &[1, 300])],
+            ),
+        ),
+        ("detr", fixed(&[("logits", &[1, 100, 92]), ("pred_boxes", &[1, 100, 4])])),
+        ("detr_sigmoid", fixed(&[("dets", &[1, 300, 4]), ("labels", &[1, 300, 91])])),
+        ("boxes_scores", fixed(&[("boxes", &[1, 2100, 4]), ("scores", &[1, 2100, 80])])),
+        ("face", fixed(&[("scores", &[1, 4420, 2]), ("boxes", &[1, 4420, 4])])),
+        ("classifier", fixed(&[("logits", &[1, 1000])])),
+        ("embedding", fixed(&[("features", &[1, 512, 1, 1])])),
+    ];
+    for (layout, signature) in cases {
+        let found = guess(&signature, None, &Overrides::default()).unwrap();
+        assert_eq!(found.settings.layout, layout, "{:?}", found.findings);
+        crate::Detector::new(found.settings, &signature).unwrap();
+    }
+}
+
+#[test]
+fn an_input_that_nothing_is_known_to_fill_is_refused() {
+    let signature = with_outputs(&[("images", &[1, 3, 320, 320]), ("noise", &[1, 2])], &[("output", &[1, 84, 2100])]);
+    let told = guess(&signature, None, &Overrides::default()).unwrap_err().to_string();
+    assert!(told.contains("`noise` [1, 2]"), "{told}");
+}
+
+#[test]
+fn a_model_whose_shapes_are_all_open_wants_its_layout_named() {
+    let signature = signature(&[0, 3, 0, 0], &[&[0, 0, 0]], &[]);
+    let told = guess(&signature, None, &Overrides::default()).unwrap_err().to_string();
+    assert!(told.contains("only known at run time: name the layout"), "{told}");
+    let named = Overrides { layout: Some("yolov8".into()), ..Overrides::default() };
+    let told = guess(&signature, None, &named).unwrap_err().to_string();
+    assert!(told.contains("name the labels"), "{told}");
 }

@@ -46,15 +46,32 @@ impl Candidates {
         self.counts.add(reason);
     }
 
+    /// The class that a model names by a number; one that can't be is counted as refused.
+    pub fn class(&mut self, number: f32) -> Option<usize> {
+        let known = number.is_finite() && (0.0..self.thresholds.len() as f32).contains(&number.round());
+        if !known {
+            self.refuse(if number.is_finite() { Reason::BadClass } else { Reason::NotFinite });
+        }
+        known.then(|| number.round() as usize)
+    }
+
     /// Takes a box by its centre and size.
     ///
     /// # Errors
     /// When there are absurdly many.
     pub fn take(&mut self, class: usize, score: f32, [cx, cy, w, h]: [f32; 4]) -> Result<(), DecodeError> {
+        self.take_corners(class, score, [cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0])
+    }
+
+    /// Takes a box by its left, top, right and bottom edges.
+    ///
+    /// # Errors
+    /// When there are absurdly many.
+    pub fn take_corners(&mut self, class: usize, score: f32, xyxy: [f32; 4]) -> Result<(), DecodeError> {
         if score < self.lowest {
             return Ok(());
         }
-        if !(score.is_finite() && cx.is_finite() && cy.is_finite() && w.is_finite() && h.is_finite()) {
+        if !(score.is_finite() && xyxy.iter().all(|edge| edge.is_finite())) {
             self.refuse(Reason::NotFinite);
             return Ok(());
         }
@@ -62,9 +79,14 @@ impl Candidates {
             self.refuse(Reason::BadScore);
             return Ok(());
         }
-        if self.thresholds.get(class).is_none_or(|threshold| score < *threshold) {
+        let Some(threshold) = self.thresholds.get(class) else {
+            self.refuse(Reason::BadClass);
+            return Ok(());
+        };
+        if score < *threshold {
             return Ok(());
         }
+        let (w, h) = (xyxy[2] - xyxy[0], xyxy[3] - xyxy[1]);
         if !(w > 0.0 && h > 0.0 && w <= self.largest_side && h <= self.largest_side) {
             self.refuse(Reason::BadBox);
             return Ok(());
@@ -74,7 +96,6 @@ impl Candidates {
                 "more than {MAX_CANDIDATES} boxes reach the minimum score: the outputs are not what the layout says, or the score is too low"
             )));
         }
-        let xyxy = [cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0];
         self.kept.push(Candidate { xyxy, class: class as u32, score: score.clamp(0.0, 1.0) });
         Ok(())
     }

@@ -3,31 +3,69 @@
 //! A layout reads boxes in pixels of the INPUT and hands them to [`Candidates`], which judges them all by the same rules.
 //! Mapping to the picture and suppression of doubles come after it, the same for all.
 
+mod boxes_scores;
 mod candidates;
+mod classifier;
+mod detr;
+mod embedding;
+mod end2end;
+mod face;
+mod fastestdet;
+mod heads;
+mod n7;
+mod nanodet;
+mod nanodet_plus;
+mod picodet;
+mod rtdetr;
+mod tensors;
+mod tfod;
+mod whole;
 mod yolov5;
 mod yolov8;
+mod yolov8_rows;
 mod yolox;
 
 use parapet_contracts::ports::inference::{TensorData, TensorSpec, TensorView};
 
 pub use candidates::{Candidate, Candidates};
+pub(crate) use heads::{cells_with_64, pairs};
+pub(crate) use whole::head_length;
+pub use whole::{WHOLES, WholeLayout, whole_by_name};
 
 use crate::{refusal::DecodeError, settings::SizePx};
 
 /// An answer with more boxes than this is refused before it is read.
 pub const MAX_BOXES: usize = 100_000;
 
-/// All layouts that are known. A new family is a file beside this one and a line here.
-pub const LAYOUTS: &[&dyn Layout] = &[&yolox::Yolox, &yolov5::YoloV5, &yolov8::YoloV8];
+/// All layouts of boxes that are known. A new family is a file beside this one and a line here.
+pub const LAYOUTS: &[&dyn Layout] = &[
+    &yolox::Yolox,
+    &yolov5::YoloV5,
+    &yolov8::YoloV8,
+    &yolov8_rows::YoloV8Rows,
+    &end2end::End2End,
+    &n7::N7,
+    &tfod::TfOd,
+    &nanodet::NanoDet,
+    &nanodet_plus::NanoDetPlus,
+    &picodet::PicoDet,
+    &fastestdet::FastestDet,
+    &rtdetr::RtDetr,
+    &detr::Detr,
+    &detr::DetrSigmoid,
+    &boxes_scores::BoxesScores,
+    &face::Face,
+];
 
-/// The layout of a name.
+/// The layout of boxes of a name.
 pub fn by_name(name: &str) -> Option<&'static dyn Layout> {
     LAYOUTS.iter().copied().find(|layout| layout.name() == name)
 }
 
-/// The names of all layouts, for people: `yolox, yolov5, yolov8`.
+/// The names of all layouts, for people: `yolox, yolov5, yolov8, …`.
 pub fn names() -> String {
-    LAYOUTS.iter().map(|layout| layout.name()).collect::<Vec<_>>().join(", ")
+    let whole = WHOLES.iter().map(|layout| layout.name());
+    LAYOUTS.iter().map(|layout| layout.name()).chain(whole).collect::<Vec<_>>().join(", ")
 }
 
 /// How a family of models lays out its outputs.
@@ -46,16 +84,24 @@ pub trait Layout: Send + Sync {
     ///
     /// # Errors
     /// When the outputs have another number, type or shape than the layout's, or there are absurdly many boxes.
-    fn read(&self, model: ModelShape, outputs: &[TensorView<'_>], into: &mut Candidates) -> Result<(), DecodeError>;
+    fn read(&self, model: ModelShape<'_>, outputs: &[TensorView<'_>], into: &mut Candidates)
+    -> Result<(), DecodeError>;
+
+    /// True when the model leaves no doubles, so that none are suppressed after it.
+    fn suppresses(&self) -> bool {
+        false
+    }
 }
 
 /// What a layout must know of the model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ModelShape {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ModelShape<'a> {
     /// Size of the input in pixels.
     pub size: SizePx,
     /// Number of classes.
     pub classes: usize,
+    /// The outputs as the model declares them, in the order of the tensors: their names tell apart what shapes don't.
+    pub outputs: &'a [TensorSpec],
 }
 
 /// The one output `[1, rows, columns]` of 32-bit floats, as rows and columns and data. Outputs of five dimensions beside it are
@@ -101,5 +147,7 @@ pub(crate) fn grid_cells(size: SizePx) -> usize {
     [8, 16, 32].iter().map(|stride| (size.width / stride) as usize * (size.height / stride) as usize).sum()
 }
 
+#[cfg(test)]
+mod families_tests;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,8 @@ use crate::{
 
 const SIZE: SizePx = SizePx { width: 64, height: 32 };
 const CLASSES: usize = 3;
+/// Layouts of one matrix, which these tests try; `families` tries the others.
+const YOLO: [&str; 3] = ["yolox", "yolov5", "yolov8"];
 
 fn detector(layout: &str, min_score: f32) -> Detector {
     let (rows, columns) = if layout == "yolov8" { (Some(4 + CLASSES), None) } else { (None, Some(5 + CLASSES)) };
@@ -116,7 +118,7 @@ fn other_shapes_types_and_numbers_of_outputs_are_refused() {
     let cells = grid_cells(SIZE);
     let floats = vec![0.5f32; 1000 * 8];
     let bytes = vec![1u8; 1000 * 8];
-    for layout in LAYOUTS {
+    for layout in LAYOUTS.iter().filter(|layout| YOLO.contains(&layout.name())) {
         let detector = detector(layout.name(), 0.25);
         let columns = if layout.name() == "yolov8" { [1, 7, cells] } else { [1, cells, 8] };
         let good = TensorView { shape: &columns, data: TensorData::F32(&floats[..columns[1] * columns[2]]) };
@@ -153,7 +155,7 @@ proptest! {
     ) {
         let cells = grid_cells(SIZE);
         prop_assert_eq!(cells, 42);
-        for layout in LAYOUTS {
+        for layout in LAYOUTS.iter().filter(|layout| YOLO.contains(&layout.name())) {
             let shape = if layout.name() == "yolov8" { [1, 7, cells] } else { [1, cells, 8] };
             let data = TensorData::F32(&numbers[..shape[1] * shape[2]]);
             let decoded = detector(layout.name(), min_score).decode(&placement(), &[TensorView { shape: &shape, data }]).unwrap();

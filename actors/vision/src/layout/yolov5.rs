@@ -25,7 +25,12 @@ impl Layout for YoloV5 {
         }
     }
 
-    fn read(&self, model: ModelShape, outputs: &[TensorView<'_>], into: &mut Candidates) -> Result<(), DecodeError> {
+    fn read(
+        &self,
+        model: ModelShape<'_>,
+        outputs: &[TensorView<'_>],
+        into: &mut Candidates,
+    ) -> Result<(), DecodeError> {
         let columns = 5 + model.classes;
         let wanted = format!("[1, boxes, {columns}]");
         let (rows, found, data) = matrix(self.name(), outputs, &wanted)?;

@@ -24,7 +24,12 @@ impl Layout for YoloV8 {
         }
     }
 
-    fn read(&self, model: ModelShape, outputs: &[TensorView<'_>], into: &mut Candidates) -> Result<(), DecodeError> {
+    fn read(
+        &self,
+        model: ModelShape<'_>,
+        outputs: &[TensorView<'_>],
+        into: &mut Candidates,
+    ) -> Result<(), DecodeError> {
         let wanted = format!("[1, {}, boxes]", 4 + model.classes);
         let (rows, boxes, data) = matrix(self.name(), outputs, &wanted)?;
         if rows != 4 + model.classes {

@@ -27,7 +27,12 @@ impl Layout for Yolox {
         }
     }
 
-    fn read(&self, model: ModelShape, outputs: &[TensorView<'_>], into: &mut Candidates) -> Result<(), DecodeError> {
+    fn read(
+        &self,
+        model: ModelShape<'_>,
+        outputs: &[TensorView<'_>],
+        into: &mut Candidates,
+    ) -> Result<(), DecodeError> {
         let columns = 5 + model.classes;
         let cells = grid_cells(model.size);
         let wanted = format!("[1, {cells}, {columns}]");

@@ -18,6 +18,7 @@ use self::{
     sampler::{Part, Sampler, taps},
 };
 use crate::{
+    inputs::{Extra, InputForm},
     placement::{Placement, Region},
     settings::{Channels, ModelSettings, SizePx},
 };
@@ -45,6 +46,9 @@ pub struct InputTensor {
     shape: [usize; 4],
     data: Data,
     plan: Option<Plan>,
+    /// Where the picture stands among the model's inputs.
+    at: usize,
+    extras: Vec<Extra>,
 }
 
 #[derive(Debug)]
@@ -64,6 +68,11 @@ struct Plan {
 }
 
 impl InputTensor {
+    pub(crate) fn for_model(form: &InputForm, size: SizePx) -> Self {
+        let extras = form.extras.iter().map(|role| Extra::new(*role, size)).collect();
+        Self { at: form.at, extras, ..Self::new(form.order, size, form.bytes) }
+    }
+
     pub(crate) fn new(order: Order, size: SizePx, bytes: bool) -> Self {
         let (w, h) = (size.width as usize, size.height as usize);
         let shape = match order {
@@ -71,16 +80,24 @@ impl InputTensor {
             Order::Hwc => [1, h, w, 3],
         };
         let data = if bytes { Data::U8(vec![0; w * h * 3]) } else { Data::F32(vec![0.0; w * h * 3]) };
-        Self { order, size, shape, data, plan: None }
+        Self { order, size, shape, data, plan: None, at: 0, extras: Vec::new() }
     }
 
-    /// The tensor as the inference port takes it.
+    /// The picture's tensor.
     pub fn view(&self) -> TensorView<'_> {
         let data = match &self.data {
             Data::F32(values) => TensorData::F32(values),
             Data::U8(values) => TensorData::U8(values),
         };
         TensorView { shape: &self.shape, data }
+    }
+
+    /// All inputs of the model in its order, as the inference port takes them: the picture, and the sizes that some models
+    /// want beside it.
+    pub fn views(&self) -> Vec<TensorView<'_>> {
+        let mut views: Vec<_> = self.extras.iter().map(Extra::view).collect();
+        views.insert(self.at.min(views.len()), self.view());
+        views
     }
 
     /// Fills the tensor with a region of a picture.

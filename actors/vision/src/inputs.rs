@@ -1,0 +1,144 @@
+//! What a model's inputs tell: one picture, and beside it perhaps the sizes that some families want.
+
+use parapet_contracts::ports::inference::{DType, ModelSignature, TensorData, TensorSpec, TensorView};
+
+use crate::{prepare::Order, settings::SizePx};
+
+/// What the model's inputs tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InputForm {
+    pub(crate) order: Order,
+    /// `None` when it is only known at run time.
+    pub(crate) size: Option<SizePx>,
+    pub(crate) bytes: bool,
+    /// Where the picture stands among the inputs.
+    pub(crate) at: usize,
+    /// The inputs beside it, in order.
+    pub(crate) extras: Vec<Role>,
+}
+
+/// What an input beside the picture stands for. Boxes shall come back in pixels of the input, so its own size is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Role {
+    meaning: Meaning,
+    dtype: DType,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// `orig_target_sizes` of RT-DETR and D-FINE: width, height.
+    WidthHeight,
+    /// `im_shape` of PaddleDetection: height, width.
+    HeightWidth,
+    /// `scale_factor` of PaddleDetection: the picture has its size already.
+    Ones,
+}
+
+/// A small tensor beside the picture.
+#[derive(Debug)]
+pub(crate) struct Extra(Values);
+
+#[derive(Debug)]
+enum Values {
+    F32([f32; 2]),
+    I32([i32; 2]),
+    I64([i64; 2]),
+}
+
+impl Extra {
+    pub(crate) fn new(role: Role, size: SizePx) -> Self {
+        let [a, b] = match role.meaning {
+            Meaning::WidthHeight => [size.width, size.height],
+            Meaning::HeightWidth => [size.height, size.width],
+            Meaning::Ones => [1, 1],
+        };
+        Self(match role.dtype {
+            // Sizes end at 16384 pixels.
+            DType::I32 => Values::I32([a as i32, b as i32]),
+            DType::I64 => Values::I64([i64::from(a), i64::from(b)]),
+            _ => Values::F32([a as f32, b as f32]),
+        })
+    }
+
+    pub(crate) fn view(&self) -> TensorView<'_> {
+        let data = match &self.0 {
+            Values::F32(values) => TensorData::F32(values),
+            Values::I32(values) => TensorData::I32(values),
+            Values::I64(values) => TensorData::I64(values),
+        };
+        TensorView { shape: &[1, 2], data }
+    }
+}
+
+fn shown(input: &TensorSpec) -> String {
+    let dims: Vec<_> = input.shape.iter().map(|d| d.map_or("?".into(), |d| d.to_string())).collect();
+    format!("`{}` [{}]", input.name, dims.join(", "))
+}
+
+/// What an input beside the picture stands for, by its name.
+fn role(input: &TensorSpec) -> Result<Role, String> {
+    let name = input.name.to_lowercase();
+    let meaning = if ["target_size", "orig_size"].iter().any(|word| name.contains(word)) {
+        Meaning::WidthHeight
+    } else if name.contains("im_shape") {
+        Meaning::HeightWidth
+    } else if name.contains("scale_factor") {
+        Meaning::Ones
+    } else {
+        return Err(format!(
+            "the model has an input {} beside the picture, and nothing is known to put there",
+            shown(input)
+        ));
+    };
+    let fits = matches!(input.shape[..], [None | Some(1), None | Some(2)])
+        && matches!(input.dtype, DType::F32 | DType::F16 | DType::I32 | DType::I64);
+    if !fits {
+        return Err(format!("the input {} of {:?} is no pair of numbers", shown(input), input.dtype));
+    }
+    Ok(Role { meaning, dtype: input.dtype })
+}
+
+/// Reads the form of the model's inputs.
+pub(crate) fn input_of(signature: &ModelSignature) -> Result<InputForm, String> {
+    let mut pictures = signature.inputs.iter().enumerate().filter(|(_, input)| input.shape.len() == 4);
+    let (at, input) = match (pictures.next(), pictures.next(), signature.inputs.as_slice()) {
+        (Some(one), None, _) => one,
+        (None, None, [one]) => (0, one),
+        _ => {
+            let inputs: Vec<_> = signature.inputs.iter().map(shown).collect();
+            return Err(format!(
+                "the model has {} inputs ({}); one picture is wanted",
+                inputs.len(),
+                inputs.join(", ")
+            ));
+        }
+    };
+    let extras = signature.inputs.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, input)| role(input));
+    let extras = extras.collect::<Result<_, _>>()?;
+    let bytes = match input.dtype {
+        DType::F32 | DType::F16 => false,
+        DType::U8 => true,
+        other => return Err(format!("the input {} holds {other:?}; floats or bytes are wanted", shown(input))),
+    };
+    let (batch, order, height, width) = match input.shape[..] {
+        [batch, Some(3), height, width] => (batch, Order::Chw, height, width),
+        [batch, height, width, Some(3)] => (batch, Order::Hwc, height, width),
+        // An exporter that leaves everything open writes channels first.
+        [batch, None, height, width] => (batch, Order::Chw, height, width),
+        _ => return Err(format!("the input {} is no picture of three channels", shown(input))),
+    };
+    if !matches!(batch, None | Some(1)) {
+        return Err(format!(
+            "the input {} takes several pictures at once; export the model with a batch of 1",
+            shown(input)
+        ));
+    }
+    let size = match (width, height) {
+        (Some(w), Some(h)) => match (u32::try_from(w), u32::try_from(h)) {
+            (Ok(width @ 1..=16_384), Ok(height @ 1..=16_384)) => Some(SizePx { width, height }),
+            _ => return Err(format!("the input {} is larger than 16384 pixels", shown(input))),
+        },
+        _ => None,
+    };
+    Ok(InputForm { order, size, bytes, at, extras })
+}

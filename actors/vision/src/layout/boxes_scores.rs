@@ -1,0 +1,82 @@
+//! Boxes and scores apart, as YOLO-NAS has them, and PicoDet without suppression: boxes `[1, n, 4]` (left, top, right, bottom,
+//! in pixels of the input) and scores `[1, n, classes]` or `[1, classes, n]`, final.
+
+use parapet_contracts::ports::inference::{TensorSpec, TensorView};
+
+use super::{
+    Candidates, Layout, ModelShape,
+    candidates::best,
+    check_count,
+    tensors::{boxes_at, check_columns, inner, rows},
+};
+use crate::refusal::DecodeError;
+
+/// Boxes and scores apart.
+pub struct BoxesScores;
+
+/// Where boxes and scores stand, and the declared number of classes.
+fn places(outputs: &[TensorSpec]) -> Option<(usize, usize, Option<usize>)> {
+    if outputs.len() != 2 || outputs.iter().any(|o| o.shape.len() != 3) {
+        return None;
+    }
+    let boxes = boxes_at(outputs)?;
+    let scores = 1 - boxes;
+    let classes = match (inner(&outputs[boxes])[0], inner(&outputs[scores])) {
+        (Some(n), [Some(rows), columns]) if *rows == n => *columns,
+        (Some(n), [rows, Some(columns)]) if *columns == n => *rows,
+        (None, [None, columns]) => *columns,
+        (None, [rows, None]) => *rows,
+        _ => return None,
+    };
+    Some((boxes, scores, classes))
+}
+
+impl Layout for BoxesScores {
+    fn name(&self) -> &'static str {
+        "boxes_scores"
+    }
+
+    fn description(&self) -> &'static str {
+        "boxes [1, n, 4] in pixels and scores [1, n, classes] or [1, classes, n]"
+    }
+
+    fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
+        places(outputs).map(|(_, _, classes)| classes)
+    }
+
+    fn read(
+        &self,
+        model: ModelShape<'_>,
+        outputs: &[TensorView<'_>],
+        into: &mut Candidates,
+    ) -> Result<(), DecodeError> {
+        let name = self.name();
+        let Some((boxes, scores, _)) = places(model.outputs).filter(|_| outputs.len() == 2) else {
+            return Err(DecodeError::shape(format!(
+                "layout boxes_scores wants boxes and scores, the model gave {} outputs",
+                outputs.len()
+            )));
+        };
+        let (n, four, boxes) = rows(name, "boxes", outputs.get(boxes))?;
+        check_columns(name, "boxes", four, 4)?;
+        check_count(n)?;
+        let (rows, columns, scores) = rows(name, "scores", outputs.get(scores))?;
+        let classes = model.classes;
+        let mut row = vec![0.0; classes];
+        for (i, b) in boxes.chunks_exact(4).enumerate() {
+            if (rows, columns) == (n, classes) {
+                row.copy_from_slice(&scores[i * classes..][..classes]);
+            } else if (rows, columns) == (classes, n) {
+                row.iter_mut().enumerate().for_each(|(c, score)| *score = scores[c * n + i]);
+            } else {
+                return Err(DecodeError::shape(format!(
+                    "layout boxes_scores: {n} boxes of {classes} classes, and scores of [{rows}, {columns}]"
+                )));
+            }
+            if let Some((class, score)) = best(&row) {
+                into.take_corners(class, score, [b[0], b[1], b[2], b[3]])?;
+            }
+        }
+        Ok(())
+    }
+}
