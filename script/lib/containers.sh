@@ -82,16 +82,21 @@ container_bases() {
 
 cargo_home() { printf '%s' "${CARGO_HOME:-$HOME/.cargo}"; }
 
-# What a build mounts: the toolchain, the crates that are there, and the cache, so that only what changed is compiled. What was
-# compiled on this machine serves in the container only where both have the same C library.
+# What a build mounts: the toolchain, the crates that are there, RocksDB and ONNX Runtime out of the cache, and a target folder that
+# stays, so that only what changed is compiled. Each is used only where the container has the same C library as this machine.
 build_volumes() {
-  local cache="$CONTAINER_CACHE/build" target
+  local cache="$CONTAINER_CACHE/build" target="$CONTAINER_CACHE/target" sysroot
+  sysroot="$(rustc --print sysroot)"
   . /etc/os-release
-  [ "${VERSION_CODENAME:-}" = bookworm ] && cache="$PARAPET_CACHE"
-  target="$cache/target"
-  [ "$cache" = "$PARAPET_CACHE" ] && target="$CARGO_TARGET_DIR"
-  mkdir -p "$target" "$(cargo_home)/registry"
-  local sysroot; sysroot="$(rustc --print sysroot)"
+  [ "${VERSION_CODENAME:-}" != bookworm ] || cache="$PARAPET_CACHE"
+  mkdir -p "$cache" "$(cargo_home)/registry"
+  # The target folder is the container's own: one that is shared would mix the artefacts of two states of the sources. But what this
+  # machine has compiled of other people's crates is a good start.
+  if [ ! -d "$target" ]; then
+    mkdir -p "$target.part"
+    [ "$cache" != "$PARAPET_CACHE" ] || [ ! -d "$CARGO_TARGET_DIR/release" ] || cp -a "$CARGO_TARGET_DIR/release" "$target.part/"
+    mv "$target.part" "$target"
+  fi
   printf '%s\n' --build-arg "CACHE=$cache" --volume "$cache:$cache" --volume "$target:$cache/target" \
     --volume "$(cargo_home)/registry:$(cargo_home)/registry" --volume "$sysroot:$sysroot:ro"
 }
