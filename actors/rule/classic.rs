@@ -17,12 +17,14 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, ZonedDateTime};
-use parapet_config::{Condition, Period, Rule};
+use jiff::SignedDuration;
+use parapet_config::{Condition, Rule, RuleBody};
 use parapet_contracts::{
     AlertDraft, CameraId, DetectionEvent, Object, Timestamp,
     ports::rule::{RuleProgram, RuleStats},
 };
+
+use super::schedule;
 
 /// A gap between frames that never ends an episode.
 pub const SHORTEST_GAP: Duration = Duration::from_secs(2);
@@ -58,9 +60,10 @@ impl ClassicRule {
 
     /// The objects that make the condition hold in this frame; `None` when it does not hold.
     fn matching(&self, event: &DetectionEvent) -> Option<Vec<Object>> {
+        let RuleBody::Classic(conditions) = &self.rule.body else { return None };
         let inside: Vec<&Object> = event.objects.iter().filter(|object| self.in_zone(event, object)).collect();
         let mut chosen: BTreeMap<usize, &Object> = BTreeMap::new();
-        for condition in &self.rule.when {
+        for condition in conditions {
             let found: Vec<usize> = (0..inside.len()).filter(|&i| meets(inside[i], condition)).collect();
             if found.len() < condition.min_count.max(1) {
                 return None;
@@ -75,13 +78,6 @@ impl ClassicRule {
         let Some(polygon) = zone.polygons.get(&event.camera) else { return false };
         let [x, y] = object.bbox.bottom_centre();
         polygon.contains([x / event.width.max(1) as f32, y / event.height.max(1) as f32])
-    }
-
-    fn is_awake(&self, at: Timestamp) -> bool {
-        self.rule.schedule.is_empty() || {
-            let local = at.to_zoned_datetime(self.rule.time_zone.clone());
-            self.rule.schedule.iter().any(|period| covers(period, &local))
-        }
     }
 
     fn concerns(&self, event: &DetectionEvent) -> bool {
@@ -116,7 +112,7 @@ impl RuleProgram for ClassicRule {
             return Vec::new();
         }
         self.stats.events += 1;
-        let matching = if self.is_awake(event.ts) { self.matching(event) } else { None };
+        let matching = if schedule::is_awake(&self.rule, event.ts) { self.matching(event) } else { None };
         let longest_gap = self.rule.held_for.max(SHORTEST_GAP);
         let state = self.cameras.entry(event.camera.clone()).or_insert_with(|| CameraState {
             last: Timestamp::MIN,
@@ -171,7 +167,7 @@ fn meets(object: &Object, condition: &Condition) -> bool {
 }
 
 /// `2 person, 1 car`: in the order of their first appearance.
-fn labels_of(objects: &[Object]) -> String {
+pub(super) fn labels_of(objects: &[Object]) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for object in objects {
         match counts.iter_mut().find(|(label, _)| *label == object.label) {
@@ -182,16 +178,8 @@ fn labels_of(objects: &[Object]) -> String {
     counts.iter().map(|(label, count)| format!("{count} {label}")).collect::<Vec<_>>().join(", ")
 }
 
-fn covers(period: &Period, local: &ZonedDateTime) -> bool {
-    let (day, time) = (local.weekday(), local.time());
-    if period.from < period.to {
-        return period.days.contains(&day) && time >= period.from && time < period.to;
-    }
-    (period.days.contains(&day) && time >= period.from) || (period.days.contains(&day.previous()) && time < period.to)
-}
-
 /// Time from `earlier` to `later`; zero when it is the other way round.
-fn between(earlier: Timestamp, later: Timestamp) -> Duration {
+pub(super) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     let span: SignedDuration = later.duration_since(earlier);
     span.try_into().unwrap_or(Duration::ZERO)
 }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
-use parapet_config::{Condition, Period, Rule, RuleZone};
+use parapet_config::{Condition, Period, Rule, RuleBody, RuleZone};
 use parapet_contracts::{
     BBox, CameraId, DetectionEvent, ModelId, Object, Polygon, RuleId, Severity, SiteId, TimeSource, Timestamp,
     ports::rule::RuleProgram,
@@ -17,6 +17,10 @@ fn camera(id: &str) -> CameraId {
     CameraId::new(id).unwrap()
 }
 
+fn condition(labels: &[&str], min_score: f32, min_count: usize) -> Condition {
+    Condition { labels: labels.iter().map(|label| (*label).to_owned()).collect(), min_score, min_count }
+}
+
 /// Fires at once when a person of at least 0.5 is seen at `gate`, and again each minute.
 fn rule() -> Rule {
     Rule {
@@ -24,7 +28,7 @@ fn rule() -> Rule {
         name: "Intruder".to_owned(),
         enabled: true,
         cameras: vec![camera("gate")],
-        when: vec![Condition { labels: vec!["person".to_owned()], min_score: 0.5, min_count: 1 }],
+        body: RuleBody::Classic(vec![condition(&["person"], 0.5, 1)]),
         zone: None,
         held_for: Duration::ZERO,
         cooldown: Duration::from_secs(60),
@@ -82,7 +86,7 @@ fn labels_scores_and_counts_must_fit() {
     assert_eq!(fires(rule(), [seen(0.0, vec![object("car", 0.9, [0.0; 4])])]), [0.0; 0]);
     assert_eq!(fires(rule(), [seen(0.0, vec![person(0.5)])]), [0.0]);
     let mut two = rule();
-    two.when[0].min_count = 2;
+    two.body = RuleBody::Classic(vec![condition(&["person"], 0.5, 2)]);
     assert_eq!(fires(two.clone(), [seen(0.0, vec![person(0.9)])]), [0.0; 0]);
     assert_eq!(fires(two, [seen(0.0, vec![person(0.9), person(0.6)])]), [0.0]);
 }
@@ -90,7 +94,7 @@ fn labels_scores_and_counts_must_fit() {
 #[test]
 fn several_classes_must_be_there_at_once() {
     let mut both = rule();
-    both.when.push(Condition { labels: vec!["car".to_owned(), "truck".to_owned()], min_score: 0.3, min_count: 1 });
+    both.body = RuleBody::Classic(vec![condition(&["person"], 0.5, 1), condition(&["car", "truck"], 0.3, 1)]);
     let truck = object("truck", 0.4, [0.0, 0.0, 9.0, 9.0]);
     assert_eq!(fires(both.clone(), [seen(0.0, vec![person(0.9)]), seen(1.0, vec![truck.clone()])]), [0.0; 0]);
     let mut program = ClassicRule::new(Arc::new(both));

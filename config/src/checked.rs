@@ -172,7 +172,7 @@ pub struct Model {
 /// How to feed a model and how to read it. `None` is guessed from the file's shape, metadata and graph.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ModelIo {
-    /// The layout of its output: `yolox`, `yolov5`, `yolov8`, …
+    /// The layout of its output: `yolox`, `yolov8`, `classifier`, …
     pub layout: Option<String>,
     /// Input width and height in pixels.
     pub size: Option<(u32, u32)>,
@@ -221,7 +221,7 @@ pub struct SlotConfig {
     pub threads: usize,
 }
 
-/// A rule in the classic form.
+/// A rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// Its id.
@@ -232,8 +232,8 @@ pub struct Rule {
     pub enabled: bool,
     /// The cameras that it watches, all by name.
     pub cameras: Vec<CameraId>,
-    /// What must be seen in one frame: ALL of them at once.
-    pub when: Vec<Condition>,
+    /// When it holds.
+    pub body: RuleBody,
     /// Where, by the bottom centre of the box; `None` is everywhere.
     pub zone: Option<RuleZone>,
     /// The condition must hold on every inferred frame for this long.
@@ -250,6 +250,15 @@ pub struct Rule {
     pub model: Option<ModelId>,
     /// The time zone of the schedule (the site's).
     pub time_zone: jiff::tz::TimeZone,
+}
+
+/// When a rule holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RuleBody {
+    /// The classic form, `when`: what must be seen in one frame, ALL of them at once.
+    Classic(Vec<Condition>),
+    /// `sql`: a statement over [`crate::streams::catalog`], which was planned without an error.
+    Sql(String),
 }
 
 /// So many things of one of these classes.

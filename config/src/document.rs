@@ -20,6 +20,7 @@ pub(crate) struct Document<T> {
     /// What it says; `None` when it is no YAML.
     pub raw: Option<T>,
     node: Option<Node>,
+    text: String,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
     /// What is odd about it.
@@ -37,6 +38,7 @@ impl<T: DeserializeOwned> Document<T> {
         inputs: &mut Vec<PathBuf>,
     ) -> Self {
         let mut document = Self::unreadable(file, Vec::new());
+        document.text = String::from_utf8_lossy(bytes).into_owned();
         let mut node = match yaml::parse(file, bytes) {
             Ok(node) => node,
             Err(problems) => return Self { problems, ..document },
@@ -63,7 +65,7 @@ impl<T: DeserializeOwned> Document<T> {
 impl<T> Document<T> {
     /// A file that could not be read.
     pub(crate) fn unreadable(file: &str, problems: Vec<Problem>) -> Self {
-        Self { file: file.to_owned(), raw: None, node: None, problems, warnings: Vec::new() }
+        Self { file: file.to_owned(), raw: None, node: None, text: String::new(), problems, warnings: Vec::new() }
     }
 
     /// Where a value stands; where the nearest value around it stands, when it is absent.
@@ -89,9 +91,19 @@ impl<T> Document<T> {
         key.map_or_else(|| self.at(path), |key| key.at)
     }
 
+    /// A line of the file, from 1; empty when there is none.
+    pub(crate) fn line(&self, number: usize) -> &str {
+        number.checked_sub(1).and_then(|index| self.text.lines().nth(index)).unwrap_or_default()
+    }
+
     /// True when the file has this value, be it right or wrong.
     pub(crate) fn has(&self, path: &[Step<'_>]) -> bool {
         self.node_at(path).is_some()
+    }
+
+    /// True when the file has this key without a value.
+    pub(crate) fn is_null(&self, path: &[Step<'_>]) -> bool {
+        self.node_at(path).is_some_and(|node| node.kind == yaml::Kind::Null)
     }
 
     /// A value as the file has it: what a message may quote, also when a reference stands in it.

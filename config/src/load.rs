@@ -144,10 +144,11 @@ fn site_files(dir: &Path) -> impl Iterator<Item = PathBuf> {
     ["site.yaml", "site.yml"].into_iter().map(|name| dir.join(name)).filter(|path| path.exists())
 }
 
-/// True for `*.yaml` and `*.yml` that no editor or mount has hidden.
+/// True for `*.yaml` and `*.yml` that no editor or mount has hidden. Tests of rules lie beside them and are none of the site's.
 fn is_config(path: &Path) -> bool {
     let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with(['.', '#']));
-    !hidden && path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml") && !path.is_dir()
+    let test = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".test"));
+    !hidden && !test && path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml") && !path.is_dir()
 }
 
 fn map<I: Ord + Clone, R, T>(

@@ -7,7 +7,7 @@ use std::{path::PathBuf, time::Duration};
 
 use common::{FULL, TestSite};
 use jiff::civil::Weekday;
-use parapet_config::{BusConfig, Condition, Resize, Sink, SlotConfig, TlsConfig, UploadKind};
+use parapet_config::{BusConfig, Condition, Resize, RuleBody, Sink, SlotConfig, TlsConfig, UploadKind};
 use parapet_contracts::{
     Polygon, Severity,
     camera::{Link, Location, Pace, Transport},
@@ -87,7 +87,8 @@ fn every_key_arrives_in_the_checked_configuration() {
     );
 
     let r = &config.rules["intruder"];
-    assert_eq!(r.when[0], Condition { labels: vec!["person".to_owned()], min_score: 0.6, min_count: 2 });
+    let RuleBody::Classic(when) = &r.body else { panic!("{:?}", r.body) };
+    assert_eq!(when[0], Condition { labels: vec!["person".to_owned()], min_score: 0.6, min_count: 2 });
     assert_eq!(r.zone.as_ref().unwrap().polygons[&c.id], dock);
     assert_eq!(r.severity, Severity::Critical);
     assert_eq!(r.schedule[0].days, [Weekday::Monday, Weekday::Saturday, Weekday::Sunday]);

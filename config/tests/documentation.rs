@@ -63,6 +63,26 @@ fn the_examples_of_the_reference_are_a_valid_site() {
 }
 
 #[test]
+fn the_examples_of_the_page_on_rules_are_valid() {
+    let page = std::fs::read_to_string(docs("rules.md")).unwrap();
+    let files = examples(&page);
+    let site = TestSite::new(&[
+        ("models/people.onnx", "x"),
+        ("models/people.yaml", "file: models/people.onnx\n"),
+        ("cameras/gate.yaml", "source: test://ball\nmodels: [people]\nzones: {dock: [[0, 0], [1, 0], [1, 1]]}\n"),
+        ("cameras/yard.yaml", "source: test://ball\nmodels: [people]\n"),
+    ]);
+    let mut rules = 0;
+    for (name, text) in &files {
+        rules += usize::from(!name.ends_with(".test.yaml"));
+        site.write(name, text);
+    }
+    let loaded = site.load().unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!((loaded.config.rules.len(), loaded.warnings), (rules, Vec::new()));
+    assert!(rules >= 4, "{rules}");
+}
+
+#[test]
 fn the_examples_of_the_guide_are_a_valid_site() {
     let page = std::fs::read_to_string(docs("guide-your-own-camera.md")).unwrap();
     let files = examples(&page);

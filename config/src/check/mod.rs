@@ -6,6 +6,7 @@ mod polygon;
 mod rule;
 mod site;
 mod source;
+mod sql;
 mod uploader;
 
 use std::{

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use jiff::civil::{Time, Weekday};
 use parapet_contracts::{CameraId, ModelId, RuleId, Severity};
 
-use super::{Context, dangling, no_twins, polygon::polygon, quoted};
+use super::{Context, dangling, no_twins, polygon::polygon, quoted, sql};
 use crate::{
-    checked::{Condition, Period, Rule, RuleZone},
+    checked::{Condition, Period, Rule, RuleBody, RuleZone},
     document::{Document, place},
-    formats,
+    expected, formats,
     raw::{RawCameras, RawDay, RawPeriod, RawRule, RawSeverity, RawZone},
+    schema::{FileKind, properties, schema},
     words,
 };
 
@@ -22,30 +23,16 @@ pub(crate) fn rule(document: &mut Document<RawRule>, id: &RuleId, context: &Cont
     let raw = document.raw.take()?;
     let cameras = cameras(document, &raw, context);
     let model = model(document, &raw, &cameras, context);
-    let when: Vec<Condition> = raw
-        .when
-        .iter()
-        .flatten()
-        .filter_map(|condition| {
-            Some(Condition {
-                labels: condition.label.clone()?.into_vec(),
-                min_score: condition.min_score,
-                min_count: condition.min_count as usize,
-            })
-        })
-        .collect();
     labels(document, &raw, &cameras, model.as_ref(), context);
     let zone = zone(document, &raw, &cameras, context);
-    if let Some(message) = &raw.message {
-        placeholders(document, &message.0);
-    }
+    let body = body(document, &raw);
     let schedule = raw.schedule.iter().enumerate().filter_map(|(index, raw)| period(document, index, raw)).collect();
-    (raw.cameras.is_some() && raw.when.is_some()).then(|| Rule {
+    body.map(|body| Rule {
         id: id.clone(),
         name: raw.name.map_or_else(|| id.to_string(), |name| name.0),
         enabled: raw.enabled,
         cameras,
-        when,
+        body,
         zone,
         held_for: raw.held_for.0,
         cooldown: raw.cooldown.0,
@@ -61,11 +48,60 @@ pub(crate) fn rule(document: &mut Document<RawRule>, id: &RuleId, context: &Cont
     })
 }
 
+/// Exactly one of the two forms, with what belongs to it.
+fn body(document: &mut Document<RawRule>, raw: &RawRule) -> Option<RuleBody> {
+    // A key with a value that does not fit was told already.
+    let there = |key: &str| document.has(place![key]) && !document.is_null(place![key]);
+    let (when, statement) = (there("when"), there("sql"));
+    if when && statement {
+        let at = document.at_key(place!["sql"]);
+        document.error(at, "`when` and `sql` stand together", "a rule has one of them: remove the other");
+        return None;
+    }
+    if statement {
+        for (key, instead) in [("zone", "the column `track.zones`"), ("held_for", "a window")] {
+            if document.has(place![key]) {
+                let at = document.at_key(place![key]);
+                document.error(
+                    at,
+                    format!("`{key}` does not go with `sql`"),
+                    format!("use {instead} in the statement"),
+                );
+            }
+        }
+        return sql::statement(document, raw).map(RuleBody::Sql);
+    }
+    if let Some(message) = &raw.message {
+        placeholders(document, &message.0, &PLACEHOLDERS);
+    }
+    for key in ["cameras", "when"] {
+        if !document.has(place![key]) || document.is_null(place![key]) {
+            missing(document, key);
+        }
+    }
+    let conditions = raw.when.iter().flatten().filter_map(|condition| {
+        Some(Condition {
+            labels: condition.label.clone()?.into_vec(),
+            min_score: condition.min_score,
+            min_count: condition.min_count as usize,
+        })
+    });
+    (raw.cameras.is_some() && raw.when.is_some()).then(|| RuleBody::Classic(conditions.collect()))
+}
+
+/// A key that the classic form must have.
+fn missing(document: &mut Document<RawRule>, key: &str) {
+    let part = properties(schema(FileKind::Rule)).and_then(|known| known.get(key));
+    let expected = part.map_or_else(String::new, |part| format!("expected {}", expected::with_example(key, part)));
+    let or = if key == "when" { ", or `sql`" } else { "" };
+    document.error(document.at(&[]), format!("the key `{key}` is missing"), format!("{expected}{or}"));
+}
+
 /// The cameras by name; those that there are.
 fn cameras(document: &mut Document<RawRule>, raw: &RawRule, context: &Context<'_>) -> Vec<CameraId> {
     let names: Vec<String> = match &raw.cameras {
-        None => return Vec::new(),
-        Some(RawCameras::All(_)) => return context.cameras.keys().cloned().collect(),
+        None if raw.sql.is_none() => return Vec::new(),
+        None | Some(RawCameras::All(_)) => return context.cameras.keys().cloned().collect(),
         Some(RawCameras::These(names)) => names.iter().map(|name| name.0.clone()).collect(),
     };
     no_twins(document, place!["cameras"], &names);
@@ -219,7 +255,7 @@ fn zone(
 }
 
 /// Tells words in braces that nothing is filled in for.
-fn placeholders(document: &mut Document<RawRule>, message: &str) {
+pub(super) fn placeholders(document: &mut Document<RawRule>, message: &str, known: &[&str]) {
     if document.resolved(place!["message"]) {
         return;
     }
@@ -227,13 +263,10 @@ fn placeholders(document: &mut Document<RawRule>, message: &str) {
     while let Some(start) = rest.find('{') {
         let Some(length) = rest[start..].find('}') else { break };
         let word = &rest[start + 1..start + length];
-        if !PLACEHOLDERS.contains(&word) {
+        // `{track.id}` is a part of the field `track`.
+        if !known.contains(&word.split('.').next().unwrap_or(word)) {
             let message = format!("`{{{}}}` stands for nothing in a message", words::shown(word));
-            document.error(
-                document.at(place!["message"]),
-                message,
-                words::did_you_mean(word, "Known words", &PLACEHOLDERS),
-            );
+            document.error(document.at(place!["message"]), message, words::did_you_mean(word, "Known words", known));
         }
         rest = &rest[start + length + 1..];
     }

@@ -14,18 +14,20 @@ use crate::units::Span;
 pub(crate) struct RawRule {
     /// What people call it; the file's name when absent.
     pub name: Option<Text>,
-    /// The cameras that it watches, by the names of their files, or `all`.
+    /// The cameras that it watches, by the names of their files, or `all`. Must be given with `when`; with `sql`, all when absent.
     #[schemars(extend("examples" = [["gate-north"]]))]
-    #[schemars(required)]
     pub cameras: Option<RawCameras>,
-    /// What must be seen in one frame: all of these at once.
+    /// What must be seen in one frame: all of these at once. A rule has either `when` or `sql`.
     #[schemars(length(min = 1, max = 100))]
-    #[schemars(required)]
     pub when: Option<Vec<RawCondition>>,
+    /// A statement over the streams `detections` (a row for each object of each frame) and `frames` (a row for each frame);
+    /// each row that it puts out is an alert. See `docs/rules.md`.
+    #[schemars(extend("examples" = ["SELECT camera, count(*) AS seen FROM detections GROUP BY tumblingwindow(ss, 10), camera"]))]
+    pub sql: Option<Text>,
     /// Where the bottom centre of a box must lie: the name of a zone of the cameras, or the corners of a polygon as fractions
-    /// of the picture. Everywhere when absent.
+    /// of the picture. Everywhere when absent. Not with `sql`.
     pub zone: Option<RawZone>,
-    /// The condition must hold on every frame that is looked at for this long.
+    /// The condition must hold on every frame that is looked at for this long. Not with `sql`.
     #[serde(default = "at_once")]
     pub held_for: Span,
     /// After an alert of a camera, no other of that camera for this long.
@@ -35,7 +37,8 @@ pub(crate) struct RawRule {
     #[serde(default)]
     pub severity: RawSeverity,
     /// The alert's text. Filled in are `{camera}` (its id), `{label}` (what was seen, with how many of each: `2 person, 1 car`), `{count}` (how
-    /// many in all), `{score}` (the best one's), `{zone}` and `{rule}` (its name).
+    /// many in all), `{score}` (the best one's), `{zone}` and `{rule}` (its name). With `sql` the fields of the row that was put out
+    /// are filled in, too, and win; there is no `{zone}` of its own.
     pub message: Option<Text>,
     /// When the rule is awake, in the site's time zone. Always when absent.
     #[serde(default)]

@@ -14,6 +14,11 @@ pub trait RuleProgram: Send {
 
     /// What the rule has counted so far.
     fn stats(&self) -> RuleStats;
+
+    /// The last row or window that could not be judged, in words.
+    fn last_error(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What a rule has counted.
@@ -29,4 +34,8 @@ pub struct RuleStats {
     pub held_back: u64,
     /// Events that came too late to count.
     pub late: u64,
+    /// Rows and windows that could not be judged.
+    pub errors: u64,
+    /// Times that the rule forgot its windows and began anew, because a camera's clock was set.
+    pub restarted: u64,
 }

@@ -1,0 +1,61 @@
+//! The streams that a rule's SQL can read.
+//!
+//! `detections` has one row for each object of each frame, `frames` one for each frame, also when nothing was seen. The
+//! columns are those of `docs/events.md`; whoever feeds an engine fills exactly them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parapet_rule_sql::{
+    Catalog, Relation,
+    catalog::{Column, Type},
+};
+
+/// One row for each object of each frame.
+pub const DETECTIONS: &str = "detections";
+/// One row for each frame that a model looked at.
+pub const FRAMES: &str = "frames";
+
+/// The streams with their columns.
+pub fn catalog() -> Catalog {
+    let float = || Type::Array(Box::new(Type::Float));
+    let text = || Type::Array(Box::new(Type::String));
+    let track = Type::Struct(columns(vec![
+        ("id", Type::Bigint),
+        ("zones", text()),
+        ("crossed", text()),
+        ("since", Type::Datetime),
+    ]));
+    let frame = || {
+        vec![
+            ("site", Type::String),
+            ("camera", Type::String),
+            ("model", Type::String),
+            ("frame", Type::Bigint),
+            ("ts", Type::Datetime),
+            ("width", Type::Bigint),
+            ("height", Type::Bigint),
+        ]
+    };
+    let mut detections = frame();
+    detections.extend([
+        ("label", Type::String),
+        ("class", Type::Bigint),
+        ("score", Type::Float),
+        ("box", float()),
+        ("track", track),
+    ]);
+    let mut frames = frame();
+    frames.push(("objects", Type::Bigint));
+    let mut catalog = Catalog::new();
+    catalog.add(stream(DETECTIONS, detections));
+    catalog.add(stream(FRAMES, frames));
+    catalog
+}
+
+fn stream(name: &str, fields: Vec<(&str, Type)>) -> Relation {
+    Relation { name: Arc::from(name), table: false, columns: columns(fields), options: BTreeMap::new() }
+}
+
+fn columns(fields: Vec<(&str, Type)>) -> Vec<Column> {
+    fields.into_iter().map(|(name, ty)| Column { name: Arc::from(name), ty, default: None }).collect()
+}
