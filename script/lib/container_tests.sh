@@ -72,8 +72,8 @@ the_compose_site() {
   mkdir -m 700 "$scratch/secrets"
   head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$scratch/secrets/mqtt-password"
   chmod 644 "$scratch/secrets/mqtt-password"
-  podman pod create --name site --network none --infra-image "$DEBIAN" --infra-command "/bin/sleep infinity" --infra-name infra \
-    --add-host mosquitto:127.0.0.1 --add-host camera:127.0.0.1 >/dev/null
+  podman pod create --name compose --network none --infra-image "$DEBIAN" --infra-command "/bin/sleep infinity" --infra-name infra >/dev/null
+  printf '127.0.0.1 localhost mosquitto camera site\n' >"$scratch/hosts"
   service mosquitto localhost/parapet-test/mosquitto
   service camera "$IMAGE"
   local mqtt='-h 127.0.0.1 -u parapet -P "$(cat /run/secrets/mqtt-password)"'
@@ -99,7 +99,7 @@ service() {
   local arguments
   mapfile -d '' -t arguments < <(python3 script/lib/compose_args.py deploy/compose.yaml "$1" "$2" "$scratch/secrets")
   [ ${#arguments[@]} -gt 0 ] || die "deploy/compose.yaml: the service $1 can't be read"
-  podman run --detach --pod site --name "$1" "${arguments[@]}" >/dev/null
+  podman run --detach --pod compose --name "$1" --volume "$scratch/hosts:/etc/hosts:ro" "${arguments[@]}" >/dev/null
 }
 
 # Debian's mosquitto, laid out as in the project's own image, which can't be fetched here.
