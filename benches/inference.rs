@@ -54,7 +54,7 @@ const TURN: Duration = Duration::from_millis(1200);
 /// A turn of the site is longer, since the processor time of a process is told in steps of 10 ms.
 const SITE_TURN: Duration = Duration::from_millis(2500);
 const MODEL: &str = "models/yolox_nano_416.onnx";
-/// A frame of this video has cars in it from the beginning.
+/// A parked car is in it from the beginning.
 const VIDEO: &str = "videos/azure_perimeterdemo720.mp4";
 /// By which this program knows that it is the peer; the model and the tensor follow.
 const PEER: &str = "--bare-onnx-runtime";
