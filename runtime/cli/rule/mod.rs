@@ -1,6 +1,11 @@
 //! `parapet rule …`: rules apart from a running site.
 
+mod case;
 mod conform;
+mod explain;
+mod play;
+mod replay;
+mod test;
 
 use std::process::ExitCode;
 
@@ -15,6 +20,12 @@ pub struct RuleArgs {
 
 #[derive(Debug, Subcommand)]
 enum RuleCommand {
+    /// Print what a rule reads, keeps and puts out.
+    Explain(explain::ExplainArgs),
+    /// Play recorded events to a rule, and print its alerts.
+    Replay(replay::ReplayArgs),
+    /// Run the tests that lie beside rules.
+    Test(test::TestArgs),
     /// Run conformance cases of the streaming SQL engine, and tell how many of each kind pass.
     Conform(conform::ConformArgs),
 }
@@ -25,6 +36,9 @@ enum RuleCommand {
 /// When its input can't be read.
 pub fn run(args: &RuleArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
+        RuleCommand::Explain(args) => explain::run(args),
+        RuleCommand::Replay(args) => replay::run(args),
+        RuleCommand::Test(args) => test::run(args),
         RuleCommand::Conform(args) => conform::run(args),
     }
 }
