@@ -107,6 +107,7 @@ impl RuleFeed {
     fn note(&self, program: &dyn RuleProgram, took: Duration, drafts: &[AlertDraft]) {
         let mut board = self.board.lock();
         let errors = program.stats().errors.saturating_sub(board.stats.errors);
+        self.count(board.stats, program.stats());
         board.stats = program.stats();
         board.evaluation += took;
         if let Some(draft) = drafts.last() {
@@ -114,8 +115,19 @@ impl RuleFeed {
         }
         if errors > 0 {
             board.last_error = program.last_error();
-            metrics::counter!("parapet_rule_errors_total", "rule" => self.rule.id.to_string()).increment(errors);
         }
+    }
+
+    /// A restarted program counts from zero; the metrics go on.
+    fn count(&self, before: RuleStats, now: RuleStats) {
+        let series = |name: &'static str, before: u64, now: u64| {
+            metrics::counter!(name, "rule" => self.rule.id.to_string()).increment(now.saturating_sub(before));
+        };
+        series("parapet_rule_events_total", before.events, now.events);
+        series("parapet_rule_matched_total", before.matched, now.matched);
+        series("parapet_rule_held_back_total", before.held_back, now.held_back);
+        series("parapet_rule_late_total", before.late, now.late);
+        series("parapet_rule_errors_total", before.errors, now.errors);
     }
 }
 
@@ -146,6 +158,7 @@ pub async fn judge(
     let mut frames = RecentFrames::new(if timed { FRAMES_KEPT } else { 0 });
     let mut horizon = Horizon::default();
     let id = feed.rule.id.to_string();
+    feed.board.lock().stats = program.stats();
     loop {
         heartbeat.idle();
         let observations = tokio::select! {
