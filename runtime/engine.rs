@@ -8,7 +8,7 @@ use parapet_contracts::{
     ErrorKind, Picture,
     ports::inference::{InferencePort, InferenceSession, SessionOptions},
 };
-use parapet_vision::{Channels, Detector, Guessed, InputTensor, OnnxSummary, Overrides, SizePx, guess};
+use parapet_vision::{Channels, Detector, Guessed, InputTensor, OnnxSummary, Overrides, ReadingKind, SizePx, guess};
 
 /// Builds engines through an inference port.
 pub struct Engines {
@@ -39,6 +39,14 @@ impl EngineFactory for Engines {
             .map_err(|error| fatal("unknown_layout", format!("{}: {error}", file.display())))?;
         let detector = Detector::new(guessed.settings.clone(), session.signature())
             .map_err(|error| fatal("settings", format!("models/{}.yaml: {error}", model.id)))?;
+        if detector.kind() == ReadingKind::Vector {
+            let text = format!(
+                "models/{}.yaml: layout {} gives a vector, and no objects",
+                model.id,
+                detector.settings().layout
+            );
+            return Err(fatal("settings", text));
+        }
         let input = detector.new_input();
         Ok(Box::new(VisionEngine { detector, session, input, description: describe(model, &guessed) }))
     }
@@ -101,9 +109,9 @@ impl Engine for VisionEngine {
             .prepare(picture, None, &mut self.input)
             .map_err(|error| reject("prepare", error.to_string()))?;
         let mut decoded = None;
-        let (detector, view) = (&self.detector, self.input.view());
+        let (detector, views) = (&self.detector, self.input.views());
         self.session
-            .run(&[view], &mut |outputs| decoded = Some(detector.decode(&placement, outputs)))
+            .run(&views, &mut |outputs| decoded = Some(detector.decode(&placement, outputs)))
             .map_err(|error| EngineError { kind: error.kind, code: error.code, text: error.text })?;
         match decoded {
             Some(Ok(decoded)) => {

@@ -47,9 +47,12 @@ fn detect(model: &Path, video: &Path, every: u64) -> Seen {
 }
 
 fn matches(model: &Path, video: &str) {
+    matches_oracle(model, video, "yolox_nano_416");
+}
+
+fn matches_oracle(model: &Path, video: &str, oracle: &str) {
     let oracle: Value =
-        serde_json::from_slice(&std::fs::read(shared(&format!("oracle/{video}.yolox_nano_416.json"))).unwrap())
-            .unwrap();
+        serde_json::from_slice(&std::fs::read(shared(&format!("oracle/{video}.{oracle}.json"))).unwrap()).unwrap();
     let seen = detect(model, &shared(&format!("videos/{video}.mp4")), oracle["frame_step"].as_u64().unwrap());
     let frames = oracle["frames"].as_array().unwrap();
     assert_eq!(seen.len(), frames.len(), "one line for each examined frame");
@@ -108,7 +111,17 @@ fn the_layout_of_yolov8_is_read_with_a_model_file() {
 
 #[test]
 fn a_derived_model_is_guessed_by_how_its_graph_makes_boxes() {
-    for model in ["yolox_nano_416_v5layout.onnx", "yolox_nano_416_v8layout.onnx"] {
+    for model in [
+        "yolox_nano_416_v5layout.onnx",
+        "yolox_nano_416_v8layout.onnx",
+        "yolox_nano_416_nms_n7.onnx",
+        "yolox_nano_416_tfod_u8.onnx",
+    ] {
         matches(&shared("models").join(model), "ahmetozlu_vehicle");
     }
+}
+
+#[test]
+fn fastestdet_is_known_by_itself() {
+    matches_oracle(&shared("models/fastestdet_352.onnx"), "ahmetozlu_vehicle", "fastestdet_352");
 }

@@ -90,14 +90,43 @@ fn settings_that_do_not_fit() {
     assert!(told.contains("`yolo`") && told.contains("yolox, yolov5, yolov8"), "{told}");
     let told = refused(&detect(&model(), &picture(), &["--size", "640"]));
     assert!(told.contains("416x416, not 640x640"), "{told}");
-    let told = refused(&detect(&shared("models/nanodet_m_320.onnx"), &picture(), &[]));
-    assert!(told.contains("no layout that is known"), "{told}");
+    let told = refused(&detect(&shared("models/osnet_x0_25_256x128.onnx"), &picture(), &[]));
+    assert!(told.contains("gives a vector"), "{told}");
     for flags in [["--every", "0"], ["--min-score", "1.5"], ["--channels", "gbr"], ["--device", "tpu"]] {
         let output = detect(&model(), &picture(), &flags);
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{told}");
         assert!(told.contains(flags[0]) && told.contains(flags[1]), "{told}");
     }
+}
+
+/// A model with more fields behind it: a protobuf message goes on where it ended, and messages within it are merged.
+fn with_more(folder: &Path, name: &str, more: &[u8]) -> PathBuf {
+    let mut bytes = std::fs::read(model()).unwrap();
+    bytes.extend_from_slice(more);
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// A field of protobuf that holds bytes: its number, its length, and they.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+}
+
+#[test]
+fn weights_that_are_not_beside_the_model_and_an_opset_of_tomorrow() {
+    let folder = tempfile::tempdir().unwrap();
+    // `initializer` of the graph: one of one float whose `external_data` says `location: weights.bin`.
+    let location = [field(1, b"location"), field(2, b"weights.bin")].concat();
+    let tensor = [&[8, 1, 16, 1][..], &field(8, b"spare"), &field(13, &location), &[14 << 3, 1]].concat();
+    let external = with_more(folder.path(), "external.onnx", &field(7, &field(5, &tensor)));
+    let told = refused(&detect(&external, &picture(), &[]));
+    assert!(told.contains("external.onnx") && told.contains("`weights.bin`"), "{told}");
+    // `opset_import` with version 99.
+    let tomorrow = with_more(folder.path(), "tomorrow.onnx", &field(8, &[16, 99]));
+    let told = refused(&detect(&tomorrow, &picture(), &[]));
+    assert!(told.contains("tomorrow.onnx") && told.contains("opset"), "{told}");
 }
 
 #[test]

@@ -4,7 +4,9 @@
 //! standard error, progress too when that is a terminal.
 
 mod answer;
+mod film;
 mod frames;
+mod inspect;
 mod model;
 mod progress;
 
@@ -21,6 +23,7 @@ use parapet_media_gstreamer::GstMedia;
 use parapet_vision::{Channels, Resize, SizePx};
 
 use self::{answer::Refusals, frames::Frames, model::Trial, progress::Progress};
+pub(crate) use self::{film::film, inspect::inspect};
 use super::{WRONG_INPUT, tell};
 
 /// Tries a model on a video or a picture: one JSON line for each examined frame.
@@ -46,7 +49,7 @@ pub(crate) struct DetectArgs {
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
 
-    /// Layout of the model's outputs: yolox, yolov5, yolov8 [default: guessed].
+    /// Layout of the model's outputs, as `layout` in a model file: yolox, yolov8, n7, … [default: guessed].
     #[arg(long, value_name = "NAME")]
     pub layout: Option<String>,
 
@@ -99,7 +102,7 @@ pub(crate) struct DetectArgs {
     pub onnxruntime: Option<PathBuf>,
 }
 
-fn fraction(text: &str) -> Result<f32, String> {
+pub(crate) fn fraction(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
         _ => Err("a number from 0 to 1 is wanted".into()),
@@ -122,6 +125,32 @@ fn device(text: &str) -> Result<Device, String> {
     index.map(Device::Cuda).ok_or_else(|| "`cpu`, `cuda` or `cuda:1` is wanted".into())
 }
 
+impl DetectArgs {
+    /// What `parapet detect --model … --input …` means when nothing else is said.
+    pub(crate) fn of(model: PathBuf, input: PathBuf) -> Self {
+        Self {
+            model,
+            input,
+            every: 1,
+            min_score: None,
+            labels: None,
+            layout: None,
+            size: None,
+            channels: None,
+            scale: None,
+            mean: None,
+            std: None,
+            resize: None,
+            pad: None,
+            iou: None,
+            max_detections: None,
+            device: Device::Cpu,
+            threads: 1,
+            onnxruntime: None,
+        }
+    }
+}
+
 /// Why it ended early.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -136,7 +165,12 @@ pub(crate) enum Failure {
 /// Runs the command. Exit code 0: done; 2: model, input or settings can't be used; 1: anything else.
 #[allow(clippy::needless_pass_by_value, reason = "as every command takes its arguments")]
 pub(crate) fn run(args: DetectArgs) -> anyhow::Result<ExitCode> {
-    match detect(&args) {
+    exit(detect(&args))
+}
+
+/// A result as an exit code, with the error told.
+pub(crate) fn exit(result: Result<(), Failure>) -> anyhow::Result<ExitCode> {
+    match result {
         Ok(()) | Err(Failure::Unread) => Ok(ExitCode::SUCCESS),
         Err(Failure::Input(text)) => {
             tell(&format!("error: {text}"));

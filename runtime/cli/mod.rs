@@ -8,6 +8,7 @@ mod detect;
 mod errors;
 mod follow;
 mod init;
+mod model;
 mod rule;
 mod run;
 mod schema;
@@ -38,6 +39,8 @@ enum Command {
     Init(init::InitArgs),
     /// Try a model on a video or a picture, without a site.
     Detect(detect::DetectArgs),
+    /// Look at a model before a site uses it.
+    Model(model::ModelArgs),
     /// Show how the running site fares.
     Status(status::StatusArgs),
     /// List the alerts of the running site.
@@ -60,6 +63,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Schema(args) => schema::run(args),
         Command::Init(args) => init::run(args),
         Command::Detect(args) => detect::run(args),
+        Command::Model(args) => model::run(args),
         Command::Status(args) => status::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Errors(args) => errors::run(&args),

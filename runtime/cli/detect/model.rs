@@ -8,7 +8,7 @@ use parapet_contracts::{
     ports::inference::{InferenceError, InferencePort, InferenceSession, SessionOptions},
 };
 use parapet_vision::{
-    Detector, Finding, InputTensor, OnnxError, OnnxSummary, Overrides, guess::guess, parse_label_file,
+    Detector, Finding, InputTensor, OnnxError, OnnxSummary, Overrides, ReadingKind, guess::guess, parse_label_file,
 };
 
 use super::{DetectArgs, Failure, answer::Answer};
@@ -18,6 +18,26 @@ use crate::{cli::tell, engine::overrides, probe::OnnxProbe};
 pub(super) struct Wanted {
     file: PathBuf,
     named: Overrides,
+}
+
+impl Wanted {
+    /// The .onnx file.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// What is named of its settings.
+    pub(super) fn named(&self) -> &Overrides {
+        &self.named
+    }
+}
+
+/// What the file says by itself, or why it is no model: in plainer words than the runtime's.
+pub(super) fn summary(file: &Path) -> Result<OnnxSummary, Failure> {
+    OnnxSummary::read(file).map_err(|error| match error {
+        OnnxError::Io { source, .. } => Failure::Input(format!("model {}: {source}", file.display())),
+        OnnxError::Corrupt { what } => Failure::Input(format!("model {what}")),
+    })
 }
 
 /// Reads the model file if it is one, and the flags over it.
@@ -79,11 +99,14 @@ impl Trial {
     pub(super) fn load(inference: &dyn InferencePort, wanted: Wanted, args: &DetectArgs) -> Result<Self, Failure> {
         let Wanted { file, named } = wanted;
         let unusable = |why: String| Failure::Input(format!("model {}: {why}", file.display()));
-        // Says what is wrong with a file in plainer words than the runtime; and its graph is a hint for the guess.
-        let summary = OnnxSummary::read(&file).map_err(|error| match error {
-            OnnxError::Io { source, .. } => unusable(source.to_string()),
-            OnnxError::Corrupt { what } => Failure::Input(format!("model {what}")),
-        })?;
+        // The graph is a hint for the guess, too.
+        let summary = summary(&file)?;
+        if let [missing, ..] = &summary.missing_files(&file)[..] {
+            return Err(unusable(format!(
+                "its weights are in `{}`, which is not beside it; copy that file, too",
+                missing.display()
+            )));
+        }
         let options = SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
         let session = inference.load(&file, &options).map_err(|error| match error.code {
             "not_found" | "corrupt" | "unsupported" => Failure::Input(error.text),
@@ -93,6 +116,10 @@ impl Trial {
             guess(session.signature(), Some(&summary), &named).map_err(|error| unusable(error.to_string()))?;
         let detector =
             Detector::new(guessed.settings, session.signature()).map_err(|error| unusable(error.to_string()))?;
+        if detector.kind() == ReadingKind::Vector {
+            let layout = &detector.settings().layout;
+            return Err(unusable(format!("layout {layout} gives a vector, and no objects that could be told")));
+        }
         let input = detector.new_input();
         Ok(Self { session, detector, input, findings: guessed.findings, file })
     }
@@ -118,7 +145,7 @@ impl Trial {
         let placement = detector.prepare(picture, None, input).map_err(|error| Failure::Other(error.to_string()))?;
         let mut answer = None;
         session
-            .run(&[input.view()], &mut |outputs| answer = Some(detector.decode(&placement, outputs)))
+            .run(&input.views(), &mut |outputs| answer = Some(detector.decode(&placement, outputs)))
             .map_err(|InferenceError { text, .. }| Failure::Other(text))?;
         answer.ok_or_else(|| Failure::Other("the runtime returned without an answer".into()))
     }

@@ -2,9 +2,9 @@
 
 use font8x8::{BASIC_FONTS, GREEK_FONTS, LATIN_FONTS, UnicodeFonts};
 use image::{Rgb, RgbImage};
-use parapet_contracts::{BBox, ports::evidence::EvidenceError};
+use parapet_contracts::{BBox, Picture, ports::evidence::EvidenceError};
 
-use crate::jpeg;
+use crate::{jpeg, rgb};
 
 /// Colours that differ from each other and from most scenes; a label always has the same one.
 const COLOURS: [[u8; 3]; 8] = [
@@ -30,18 +30,30 @@ const MAX_TEXT: usize = 40;
 /// When `jpeg` is no JPEG.
 pub fn with_boxes(jpeg: &[u8], boxes: &[(BBox, &str, f32)]) -> Result<Vec<u8>, EvidenceError> {
     let mut image = jpeg::decode(jpeg)?;
+    draw(&mut image, boxes);
+    let (width, height) = image.dimensions();
+    jpeg::encode_rgb(image.as_raw(), width, height, jpeg::DEFAULT_QUALITY)
+}
+
+/// The same on a picture as a decoder gave it: packed RGB, width × height × 3 bytes.
+pub fn packed_with_boxes(picture: &Picture, boxes: &[(BBox, &str, f32)]) -> Vec<u8> {
+    let packed = rgb::packed(picture);
+    let Some(mut image) = RgbImage::from_raw(picture.width, picture.height, packed) else { return Vec::new() };
+    draw(&mut image, boxes);
+    image.into_raw()
+}
+
+fn draw(image: &mut RgbImage, boxes: &[(BBox, &str, f32)]) {
     let scale = i64::from((image.height() + 180) / 360).max(1);
     // All lines first: a box must not cut through another's label.
     let finite = || boxes.iter().filter(|(bbox, ..)| bbox.is_finite());
     for (bbox, label, _) in finite() {
-        outline(&mut image, bbox, scale, colour(label));
+        outline(image, bbox, scale, colour(label));
     }
     for (bbox, label, score) in finite() {
         let name: String = label.chars().take(MAX_TEXT).collect();
-        caption(&mut image, bbox, scale, colour(label), &format!("{name} {:.0}%", score * 100.0));
+        caption(image, bbox, scale, colour(label), &format!("{name} {:.0}%", score * 100.0));
     }
-    let (width, height) = image.dimensions();
-    jpeg::encode_rgb(image.as_raw(), width, height, jpeg::DEFAULT_QUALITY)
 }
 
 /// FNV-1a picks the colour: the same label looks the same in every picture.

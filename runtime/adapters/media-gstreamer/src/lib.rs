@@ -12,6 +12,7 @@ mod capture_time;
 mod decode_timer;
 mod decoder;
 mod errors;
+mod film;
 mod flow;
 mod gate;
 mod network;
@@ -25,6 +26,8 @@ pub mod simulate;
 mod stats;
 mod stream;
 mod timing;
+
+pub use film::Film;
 
 use std::sync::Arc;
 
