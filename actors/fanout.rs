@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     bus::BusFeed,
+    camera::tracking::Tracks,
     journal::{Failure, Journal},
     observation::{Observation, Steps},
     outboxes::Outboxes,
@@ -27,6 +28,7 @@ pub struct Fanout {
     store: StoreHandle,
     outboxes: Arc<Outboxes>,
     journal: Journal,
+    tracks: Tracks,
     /// Whether the last frame of a camera at a model had objects.
     occupied: Mutex<HashMap<(CameraId, ModelId), bool>>,
 }
@@ -40,13 +42,18 @@ impl Fanout {
         outboxes: Arc<Outboxes>,
         journal: Journal,
     ) -> Arc<Self> {
-        let (rules, occupied) = Default::default();
-        Arc::new(Self { site, rules, bus, store, outboxes, journal, occupied })
+        let (rules, occupied, tracks) = Default::default();
+        Arc::new(Self { site, rules, bus, store, outboxes, journal, tracks, occupied })
     }
 
     /// The rules that hear from now on.
     pub fn set_rules(&self, rules: Vec<Arc<RuleFeed>>) {
         self.rules.store(Arc::new(rules));
+    }
+
+    /// What follows objects over time.
+    pub fn tracks(&self) -> &Tracks {
+        &self.tracks
     }
 
     /// The rules that hear now.
@@ -55,7 +62,8 @@ impl Fanout {
     }
 
     /// Takes what a model saw in a frame. Called on the slot's thread; returns at once.
-    pub fn seen(&self, model: &ModelId, frame: &Frame, objects: Vec<Object>, steps: Steps) {
+    pub fn seen(&self, model: &ModelId, frame: &Frame, mut objects: Vec<Object>, steps: Steps) {
+        self.tracks.observe(model, frame, &mut objects);
         let event = Arc::new(DetectionEvent {
             id: Uuid::now_v7(),
             site: self.site.clone(),

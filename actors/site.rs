@@ -80,6 +80,7 @@ impl Site {
     /// Adds an actor for each file of the configuration, before the tree starts.
     pub(crate) fn populate(&self) {
         let config = self.config.load_full();
+        self.links.fanout.tracks().configure(&config);
         let specs =
             (config.uploaders.values().filter_map(|uploader| self.uploader(uploader)).map(|s| (&self.uploaders, s)))
                 .chain(self.replace_rules(&config).into_iter().map(|s| (&self.rules, s)))
@@ -209,6 +210,7 @@ impl Site {
         let old = self.config.swap(Arc::new(new));
         let new = self.config.load_full();
         self.links.outboxes.replace(&new.uploaders);
+        self.links.fanout.tracks().configure(&new);
 
         // Against the direction of the data: who is fed goes after who feeds.
         for id in old.cameras.keys().filter(|id| !new.cameras.contains_key(*id)) {

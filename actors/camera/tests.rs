@@ -58,6 +58,7 @@ async fn start(location: Location, enabled: bool) -> Fixture {
         stall_after: Duration::from_secs(4),
         models: vec![pool.model().clone()],
         zones: BTreeMap::new(),
+        lines: BTreeMap::new(),
         place: None,
         link: None,
         sim: None,

@@ -164,6 +164,7 @@ async fn start(script: Script) -> Fixture {
         max_detections: 100,
         slots: vec![SlotConfig { device: Device::Cpu, threads: 1 }],
         max_fps: None,
+        track: true,
         hung_after: Duration::from_millis(300),
     });
     let parts = SlotParts {

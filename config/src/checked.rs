@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use parapet_contracts::{
-    CameraId, ModelId, Polygon, RuleId, Secret, Severity, SiteId, UploaderId,
+    CameraId, ModelId, Polygon, RuleId, Secret, Segment, Severity, SiteId, UploaderId,
     camera::{Link, Place, SourceSpec},
     ports::{inference::Device, store::Retention},
 };
@@ -132,6 +132,8 @@ pub struct Camera {
     pub models: Vec<ModelId>,
     /// Named zones.
     pub zones: BTreeMap<String, Polygon>,
+    /// Named lines.
+    pub lines: BTreeMap<String, Segment>,
     /// Where it hangs.
     pub place: Option<Place>,
     /// How it reaches the site.
@@ -165,6 +167,8 @@ pub struct Model {
     pub slots: Vec<SlotConfig>,
     /// Frames per second and camera at most.
     pub max_fps: Option<f64>,
+    /// Whether what it sees is followed over time.
+    pub track: bool,
     /// An inference that takes longer counts as hung.
     pub hung_after: Duration,
 }

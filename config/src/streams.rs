@@ -24,6 +24,9 @@ pub fn catalog() -> Catalog {
         ("zones", text()),
         ("crossed", text()),
         ("since", Type::Datetime),
+        ("entered", text()),
+        ("left", text()),
+        ("stationary", Type::Boolean),
     ]));
     let frame = || {
         vec![

@@ -81,6 +81,7 @@ fn every_key_arrives_in_the_checked_configuration() {
     assert_eq!(c.place.as_ref().unwrap().floor.as_deref(), Some("2"));
     let dock = Polygon(vec![[0.1, 0.5], [0.9, 0.5], [0.9, 1.0], [0.1, 1.0]]);
     assert_eq!(c.zones["dock"], dock);
+    assert_eq!(c.lines["gate"], parapet_contracts::Segment([[0.5, 0.0], [0.5, 1.0]]));
     assert_eq!(
         config.cameras["ball"].source.location,
         Location::Test { pattern: "ball".to_owned(), width: 320, height: 240, fps: 5.0 }

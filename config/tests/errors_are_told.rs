@@ -50,7 +50,7 @@ fn mistakes_in_a_camera_file() {
     for (told, expected) in [
         (
             camera(&format!("{RTSP}fsp: 5fps\n")),
-            "cameras/gate.yaml:2:1: unknown key `fsp`; did you mean `fps`? Known keys: `enabled`, `fps`, `latency`, `link`, `models`, `name`, `pace`, `password`, `place`, `repeat`, `sim`, `source`, `stall_after`, `tags`, `transport`, `username`, `zones`",
+            "cameras/gate.yaml:2:1: unknown key `fsp`; did you mean `fps`? Known keys: `enabled`, `fps`, `latency`, `lines`, `link`, `models`, `name`, `pace`, `password`, `place`, `repeat`, `sim`, `source`, `stall_after`, `tags`, `transport`, `username`, `zones`",
         ),
         (
             camera(&format!("{RTSP}stall_after: 5 bananas\n")),
@@ -123,6 +123,14 @@ fn mistakes_in_a_camera_file() {
         (
             camera(&format!("{RTSP}zones:\n  dock: [[0, 0], [1, 1], [1, 0], [0, 1]]\n")),
             "cameras/gate.yaml:3:9: this polygon has no area; its corners must not lie on one line",
+        ),
+        (
+            camera(&format!("{RTSP}lines:\n  gate: [[0.5, 0.5], [0.5, 0.5]]\n")),
+            "cameras/gate.yaml:3:9: this line has no length; its two points must differ",
+        ),
+        (
+            camera(&format!("{RTSP}lines:\n  the gate: [[0, 0], [1, 1]]\n")),
+            "cameras/gate.yaml:3:3: `the gate` is no name for a line; use 1 to 63 of a–z, 0–9, `-` and `_`, beginning with a letter or a digit, for example `the-gate`",
         ),
         (
             camera(&format!("{RTSP}zones:\n  Loading Dock: [[0, 0], [1, 1], [1, 0]]\n")),

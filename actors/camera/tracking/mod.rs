@@ -11,11 +11,13 @@ mod scene;
 mod settings;
 mod stationary;
 mod tracker;
+mod tracks;
 mod zones;
 
 pub use scene::{Geometry, Scene, SceneUpdate};
 pub use settings::Settings;
 pub use tracker::{CLOCK_WAS_SET, Ended, Late, Sighting, Tracker, Update};
+pub use tracks::Tracks;
 
 #[cfg(test)]
 mod tests;

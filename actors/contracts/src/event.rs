@@ -75,6 +75,6 @@ pub struct Track {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub crossed_to: BTreeMap<String, Side>,
     /// Whether it stands still.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub stationary: bool,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use parapet_contracts::{
-    CameraId, ModelId,
+    CameraId, ModelId, Segment,
     camera::{Credentials, Link, Place, SourceSpec, Transport},
     ids::is_valid_id,
 };
@@ -34,6 +34,7 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
         }
     }
     let zones = zones(document, &raw);
+    let lines = lines(document, &raw);
     let facts =
         CameraFacts { models: models.clone(), zones: zones.clone(), zone_names: raw.zones.keys().cloned().collect() };
     // A broken list of zones or models must not make rules look wrong.
@@ -63,6 +64,7 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
         stall_after: raw.stall_after.0,
         models,
         zones,
+        lines,
         place: raw.place.map(|place| Place {
             latitude: place.latitude,
             longitude: place.longitude,
@@ -80,20 +82,40 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
     })
 }
 
+/// Tells when a zone or a line has a name that fits into no topic and no metric.
+fn named(document: &mut Document<RawCamera>, key: &str, kind: &str, name: &str) {
+    if is_valid_id(name) {
+        return;
+    }
+    let at = document.at_key(place![key, name]);
+    let slug = crate::formats::slug(name);
+    let example = if is_valid_id(&slug) { format!(", for example `{slug}`") } else { String::new() };
+    let message = format!("`{}` is no name for a {kind}", crate::words::shown(name));
+    document.error(
+        at,
+        message,
+        format!("use 1 to 63 of a–z, 0–9, `-` and `_`, beginning with a letter or a digit{example}"),
+    );
+}
+
+fn lines(document: &mut Document<RawCamera>, raw: &RawCamera) -> BTreeMap<String, Segment> {
+    let mut lines = BTreeMap::new();
+    for (name, points) in &raw.lines {
+        named(document, "lines", "line", name);
+        let points = points.map(|point| point.map(|part| part.0));
+        if points[0] == points[1] {
+            let at = document.at(place!["lines", name]);
+            document.error(at, "this line has no length", "its two points must differ");
+        }
+        lines.insert(name.clone(), Segment(points));
+    }
+    lines
+}
+
 fn zones(document: &mut Document<RawCamera>, raw: &RawCamera) -> BTreeMap<String, parapet_contracts::Polygon> {
     let mut zones = BTreeMap::new();
     for (name, corners) in &raw.zones {
-        if !is_valid_id(name) {
-            let at = document.at_key(place!["zones", name]);
-            let slug = crate::formats::slug(name);
-            let example = if is_valid_id(&slug) { format!(", for example `{slug}`") } else { String::new() };
-            let message = format!("`{}` is no name for a zone", crate::words::shown(name));
-            document.error(
-                at,
-                message,
-                format!("use 1 to 63 of a–z, 0–9, `-` and `_`, beginning with a letter or a digit{example}"),
-            );
-        }
+        named(document, "zones", "zone", name);
         if let Some(polygon) = polygon(document, place!["zones", name], &corners.0) {
             zones.insert(name.clone(), polygon);
         }

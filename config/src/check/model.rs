@@ -98,6 +98,7 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
         max_detections: raw.max_detections as usize,
         slots: slots(&raw.slots),
         max_fps: raw.max_fps.map(|fps| fps.0),
+        track: raw.track,
         hung_after: raw.hung_after.0,
     })
 }

@@ -47,6 +47,11 @@ pub(crate) struct RawCamera {
     #[serde(default)]
     #[schemars(extend("examples" = [{ "dock": [[0.1, 0.5], [0.9, 0.5], [0.9, 1.0], [0.1, 1.0]] }]))]
     pub zones: BTreeMap<String, RawPolygon>,
+    /// Named lines that things cross: two points as fractions of the picture. For somebody who stands at the first and looks at the
+    /// second, one side is the left and the other the right.
+    #[serde(default)]
+    #[schemars(extend("examples" = [{ "gate": [[0.5, 0.4], [0.5, 1.0]] }]))]
+    pub lines: BTreeMap<String, [Corner; 2]>,
     /// Where it hangs.
     pub place: Option<RawPlace>,
     /// How it reaches the site.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceText, OneOrMany, PathText};
+use super::{DeviceText, OneOrMany, PathText, yes};
 use crate::units::{Rate, Span};
 
 /// A model. The file's name is its id. What is absent is read from the .onnx file or guessed from its shapes and metadata.
@@ -41,6 +41,9 @@ pub(crate) struct RawModel {
     pub slots: RawSlots,
     /// Frames per second and camera at most. All that come when absent.
     pub max_fps: Option<Rate>,
+    /// Follow what it sees over time: gives objects a track, with the zones that they stand in and the lines that they cross.
+    #[serde(default = "yes")]
+    pub track: bool,
     /// An inference that takes longer counts as hung, and its slot is replaced.
     #[serde(default = "hung_after")]
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
