@@ -11,6 +11,7 @@ mod support;
 use std::{
     collections::BTreeSet,
     fs,
+    io::{Read as _, Write as _},
     time::{Duration, Instant},
 };
 
@@ -85,12 +86,15 @@ fn cameras_that_talk_nonsense_are_tried_again_and_disturb_nobody() {
     );
     let tree = site.get("/api/v1/tree");
     assert_eq!(failures(&tree), Vec::<String>::new(), "{tree:#}");
-    // Three of ten packets damaged, and it goes on.
-    let seen = looked_at(&site, "damaged");
-    site.wait_for("more frames of the damaged camera", "/api/v1/cameras/damaged", Duration::from_secs(20), |_| {
-        looked_at(&site, "damaged") > seen
-    });
-    eprintln!("damaged: {}", camera(&site, "damaged")["status"]);
+    // Three of ten packets damaged, and it goes on; no frame vanishes without being counted. One that falls into
+    // pieces may be counted for each of them.
+    let (good_before, damaged_before) = (looked_at(&site, "good"), accounted(&site, "damaged"));
+    Count::begin(&site, "good").rate_over(&site, 120, Duration::from_secs(20));
+    let (sent, seen) = (looked_at(&site, "good") - good_before, accounted(&site, "damaged") - damaged_before);
+    let status = &camera(&site, "damaged")["status"];
+    eprintln!("damaged: of {sent} frames {seen} are accounted for; {status}");
+    let share = seen as f64 / sent as f64;
+    assert!(share >= 0.8, "of {sent} frames {seen} are accounted for: {status:#}\n{}", site.log());
 
     for (id, _) in &hostile {
         folder.delete(&format!("cameras/{id}.yaml"));
@@ -111,11 +115,42 @@ fn cameras_that_talk_nonsense_are_tried_again_and_disturb_nobody() {
     assert_eq!(ended.code, Some(0), "{}", ended.all());
 }
 
+/// Frames of a camera that were decoded, or dropped and counted.
+fn accounted(site: &RunningSite, id: &str) -> u64 {
+    let status = &camera(site, id)["status"];
+    let dropped = status["dropped"].as_array().unwrap().iter().map(|drop| drop[1].as_u64().unwrap());
+    status["frames_in"].as_u64().unwrap() + dropped.sum::<u64>()
+}
+
 /// The nodes that were started again, or failed.
 fn failures(node: &serde_json::Value) -> Vec<String> {
     let children = node["children"].as_array().into_iter().flatten().flat_map(failures);
     let own = (node["restarts"] != 0 || !node["last_error"].is_null()).then(|| node["id"].to_string());
     own.into_iter().chain(children).collect()
+}
+
+/// Known defect: rtspsrc of GStreamer 1.22 reads through a null pointer at this answer, and the process ends with it. It gives no way
+/// to look at an answer before it does, so the way out is a process or a relay between the camera and rtspsrc.
+#[test]
+#[ignore = "known defect: GStreamer 1.22's rtspsrc crashes at a Digest challenge without parameters"]
+fn a_challenge_without_parameters_is_survived() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().take(20).flatten() {
+            let answer = b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest\r\n\r\n";
+            if connection.read(&mut [0; 4096]).is_ok() && connection.write_all(answer).is_err() {
+                return;
+            }
+        }
+    });
+    let folder = SiteFolder::new("challenge");
+    folder.file("cameras/door.yaml", &format!("source: rtsp://{address}/stream\n"));
+    let site = RunningSite::start(PARAPET, &folder);
+    site.wait_for("the camera waits", "/api/v1/cameras/door", Duration::from_secs(20), |told| {
+        told["status"]["state"] == "waiting"
+    });
+    assert_eq!(site.terminate().code, Some(0));
 }
 
 #[test]

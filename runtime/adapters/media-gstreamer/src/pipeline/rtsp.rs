@@ -12,7 +12,6 @@ use parapet_contracts::{
     ports::media::MediaError,
     stats::DropReason,
 };
-use parking_lot::Mutex;
 
 use super::{decode_first_video, fail, make, tail};
 use crate::{
@@ -127,7 +126,7 @@ fn unpack(pipeline: &gst::Pipeline, pad: &gst::Pad, end: &gst::Element, flow: &A
         elements.push(make(parse)?);
     }
     let elements: Vec<&gst::Element> = elements.iter().collect();
-    count_until_parsed(&elements, flow);
+    count_dropped_by_parser(&elements, flow);
     let last = elements.last().and_then(|element| element.static_pad("src")).ok_or_else(unlinked)?;
     let caps: gst::Caps = decoded_caps.parse().map_err(|_: glib::BoolError| unlinked())?;
     pipeline.add_many(elements.iter().copied()).map_err(|_| unlinked())?;
@@ -136,24 +135,22 @@ fn unpack(pipeline: &gst::Pipeline, pad: &gst::Pad, end: &gst::Element, flow: &A
     start(&elements, pad)
 }
 
-/// A parser drops frames until it has seen parameter sets, which come with a keyframe: they are counted here.
-fn count_until_parsed(elements: &[&gst::Element], flow: &Arc<Flow>) {
+/// A parser drops frames until it has seen parameter sets, which come with a keyframe, and later such as are damaged.
+fn count_dropped_by_parser(elements: &[&gst::Element], flow: &Arc<Flow>) {
     let [depay, .., parse] = elements else { return };
     let (Some(before), Some(after)) = (depay.static_pad("src"), parse.static_pad("src")) else { return };
     let waiting = Arc::new(AtomicU64::new(0));
     let came = Arc::clone(&waiting);
-    let counting = before.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+    before.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
         came.fetch_add(1, Relaxed);
         gst::PadProbeReturn::Ok
     });
-    let (flow, counting) = (Arc::clone(flow), Mutex::new(counting));
+    let (flow, begun) = (Arc::clone(flow), AtomicBool::new(false));
     after.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-        if let Some(counting) = counting.lock().take() {
-            before.remove_probe(counting);
-            // The frame that comes through is the newest that came.
-            flow.counters.dropped(DropReason::AwaitingKeyframe, waiting.load(Relaxed).saturating_sub(1));
-        }
-        gst::PadProbeReturn::Remove
+        let reason = if begun.swap(true, Relaxed) { DropReason::Corrupt } else { DropReason::AwaitingKeyframe };
+        // The frame that comes through is the newest that came.
+        flow.counters.dropped(reason, waiting.swap(0, Relaxed).saturating_sub(1));
+        gst::PadProbeReturn::Ok
     });
 }
 
