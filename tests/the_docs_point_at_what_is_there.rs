@@ -58,9 +58,12 @@ fn every_link_leads_somewhere() {
 fn the_readme_names_the_commands_that_there_are() {
     let help = parapet(PARAPET, &["--help"]).out;
     let listed = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
-    let names = listed.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next()).filter(|n| *n != "help");
+    let names =
+        listed.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next()).filter(|n| *n != "help");
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let section = readme.split("## Commands").nth(1).unwrap().split("\n## ").next().unwrap();
-    let missing: Vec<&str> = names.filter(|name| !section.contains(&format!("`{name}")) && !section.contains(&format!("parapet {name}"))).collect();
+    let missing: Vec<&str> = names
+        .filter(|name| !section.contains(&format!("`{name}")) && !section.contains(&format!("parapet {name}")))
+        .collect();
     assert!(missing.is_empty(), "the README does not name {missing:?}");
 }
