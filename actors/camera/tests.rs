@@ -1,4 +1,5 @@
-//! What the camera actor promises, with a fake source and paused time.
+//! What the camera actor promises, with a fake source and paused time. Streams are closed on threads of their own, which live in real
+//! time: those are waited for with `until`.
 #![allow(clippy::unwrap_used)]
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -10,7 +11,10 @@ use parapet_contracts::{
     ports::media::{MediaError, MediaEvent},
 };
 use parapet_supervision::{SupervisorHandle, SupervisorSpec};
-use parapet_testkit::{FakeMedia, wait::until_async};
+use parapet_testkit::{
+    FakeMedia,
+    wait::{PATIENCE, until, until_async},
+};
 
 use super::{CameraBoard, CameraParts, CameraState};
 use crate::{bus::BusFeed, children, journal::Journal, model::ModelPool};
@@ -122,7 +126,7 @@ async fn a_source_that_falls_silent_is_opened_again_within_five_seconds() {
     fixture.until("the stall is noticed", CameraState::Waiting).await;
     assert!(silent_since.elapsed() <= Duration::from_secs(5), "{:?}", silent_since.elapsed());
     fixture.opened(2).await;
-    until_async("the silent stream is closed", Duration::from_secs(5), || fixture.media.closed() == 1).await;
+    until("the silent stream is closed", PATIENCE, || fixture.media.closed() == 1);
     assert_eq!(fixture.kinds(), ["stall"]);
     fixture.frame(1).await;
     fixture.until("live again", CameraState::Live).await;
@@ -198,7 +202,7 @@ async fn stopping_releases_the_source() {
     fixture.until("live", CameraState::Live).await;
     assert!(fixture.root.shutdown(Duration::from_secs(10)).await.is_clean());
     assert_eq!(fixture.board.state(), CameraState::Stopped);
-    until_async("the source is closed", Duration::from_secs(5), || fixture.media.closed() == 1).await;
+    until("the source is closed", PATIENCE, || fixture.media.closed() == 1);
 }
 
 #[tokio::test(start_paused = true)]
