@@ -45,10 +45,11 @@ fn cameras_whose_server_is_killed_come_back_when_it_does() {
     for id in ids {
         let told = wait(id, "the camera waits", Duration::from_secs(5), &|told| told["state"] == "waiting");
         eprintln!("{id}: noticed after {:.2?}: {}", killed.elapsed(), told["status"]["last_error"]);
-        let why = wait(id, "a refused attempt", Duration::from_secs(10), &|told| {
+        // Over UDP the very end of the stream may already tell so: rtspsrc asks the server once more by itself.
+        wait(id, "a refused attempt of the camera's own", Duration::from_secs(10), &|told| {
             told["last_error"].as_str().is_some_and(|error| error.contains("refuses connections"))
+                && told["reconnects"].as_u64() >= Some(1)
         });
-        assert!(why["status"]["reconnects"].as_u64() >= Some(1), "{why:#}");
     }
     let before = ids.map(|id| looked_at(&site, id));
     let returned = Instant::now();
