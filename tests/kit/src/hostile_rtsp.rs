@@ -172,8 +172,9 @@ impl Conversation {
                 text(&format!("RTSP/1.0 302 Moved\r\nCSeq: 1\r\nLocation: {to}\r\n\r\n"))
             }
             12 => {
-                // A bare `Digest` is left out: see `a_challenge_without_parameters…` in the tests of hostile cameras.
                 let challenge = self.dice.pick(&[
+                    "Digest",
+                    "Basic realm=\"x\", Digest ,",
                     "Digest realm=\"",
                     "Basic realm=",
                     "Nonsense x=y",

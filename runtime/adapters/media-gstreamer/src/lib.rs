@@ -8,6 +8,7 @@
 //! - [`MediaStream`] can be dropped at any time and the drop returns within two seconds, also when the server hangs.
 //! - A malformed stream ends in [`MediaEvent::Failed`](parapet_contracts::ports::media::MediaEvent), never in a crash.
 
+mod auth_guard;
 mod capture_time;
 mod decode_timer;
 mod decoder;
@@ -57,6 +58,9 @@ impl GstMedia {
                 "internal",
                 format!("GStreamer does not start: {error}. Check GST_PLUGIN_PATH and its registry."),
             )
+        })?;
+        auth_guard::register().map_err(|error| {
+            errors::fatal("internal", format!("GStreamer does not take the guard against harmful challenges: {error}"))
         })?;
         for element in ESSENTIAL {
             if gst::ElementFactory::find(element).is_none() {
