@@ -27,7 +27,7 @@ impl EngineFactory for Engines {
         let Some(file) = &model.file else {
             return Err(fatal("no_file", format!("model {} names no file", model.id)));
         };
-        let options = SessionOptions { device: slot.device, threads: slot.threads, ..SessionOptions::default() };
+        let options = SessionOptions { device: slot.device, threads: slot.threads };
         let session = self.inference.load(file, &options).map_err(|error| EngineError {
             kind: error.kind,
             code: error.code,

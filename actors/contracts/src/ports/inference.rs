@@ -1,6 +1,6 @@
 //! The inference port: tensors in, tensors out.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path};
 
 use crate::ErrorKind;
 
@@ -33,13 +33,11 @@ pub struct SessionOptions {
     pub device: Device,
     /// Threads inside one inference (CPU).
     pub threads: usize,
-    /// Give up after this long when loading; only told, not enforced.
-    pub load_hint: Option<Duration>,
 }
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { device: Device::Cpu, threads: 1, load_hint: None }
+        Self { device: Device::Cpu, threads: 1 }
     }
 }
 

@@ -133,6 +133,32 @@ pub(crate) fn check_count(boxes: usize) -> Result<(), DecodeError> {
     Ok(())
 }
 
+/// How many classes stand beside `fixed` other values on this side of an output: `Some(None)` when its length is only known at
+/// run time, `None` when there is no room for a class.
+pub(crate) fn classes_beside(side: Option<usize>, fixed: usize) -> Option<Option<usize>> {
+    match side {
+        Some(length) => length.checked_sub(fixed).filter(|classes| *classes > 0).map(Some),
+        None => Some(None),
+    }
+}
+
+/// The values of `[1, boxes, fixed + classes]`, a row a box, of a sane number of boxes; with the length of a row.
+pub(crate) fn box_rows<'a>(
+    name: &str,
+    fixed: usize,
+    model: ModelShape<'_>,
+    outputs: &[TensorView<'a>],
+) -> Result<(usize, &'a [f32]), DecodeError> {
+    let columns = fixed + model.classes;
+    let wanted = format!("[1, boxes, {columns}]");
+    let (rows, found, data) = matrix(name, outputs, &wanted)?;
+    if found != columns {
+        return Err(DecodeError::shape(format!("layout {name} wants {wanted}, the model gave [1, {rows}, {found}]")));
+    }
+    check_count(rows)?;
+    Ok((columns, data))
+}
+
 /// The dimensions of the one output that [`matrix`] reads, when its batch is one.
 pub(crate) fn spec_matrix(outputs: &[TensorSpec]) -> Option<(Option<usize>, Option<usize>)> {
     let mut meant = outputs.iter().filter(|output| output.shape.len() != 5);

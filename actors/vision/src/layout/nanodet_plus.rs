@@ -3,7 +3,7 @@
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
-use super::{Candidates, Layout, ModelShape, check_count, heads, matrix, spec_matrix};
+use super::{Candidates, Layout, ModelShape, check_count, classes_beside, heads, matrix, spec_matrix};
 use crate::refusal::DecodeError;
 
 /// Numbers that make a box: four sides of eight bins.
@@ -24,10 +24,7 @@ impl Layout for NanoDetPlus {
     }
 
     fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
-        match spec_matrix(outputs)? {
-            (_, Some(columns)) => columns.checked_sub(SIDES).filter(|c| *c > 0).map(Some),
-            (_, None) => Some(None),
-        }
+        classes_beside(spec_matrix(outputs)?.1, SIDES)
     }
 
     fn read(

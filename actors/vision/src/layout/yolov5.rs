@@ -3,7 +3,7 @@
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
-use super::{Candidates, Layout, ModelShape, candidates::best, check_count, matrix, spec_matrix};
+use super::{Candidates, Layout, ModelShape, box_rows, candidates::best, classes_beside, spec_matrix};
 use crate::refusal::{DecodeError, Reason};
 
 /// YOLOv5.
@@ -19,10 +19,7 @@ impl Layout for YoloV5 {
     }
 
     fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
-        match spec_matrix(outputs)? {
-            (_, Some(columns)) => columns.checked_sub(5).filter(|c| *c > 0).map(Some),
-            (_, None) => Some(None),
-        }
+        classes_beside(spec_matrix(outputs)?.1, 5)
     }
 
     fn read(
@@ -31,15 +28,7 @@ impl Layout for YoloV5 {
         outputs: &[TensorView<'_>],
         into: &mut Candidates,
     ) -> Result<(), DecodeError> {
-        let columns = 5 + model.classes;
-        let wanted = format!("[1, boxes, {columns}]");
-        let (rows, found, data) = matrix(self.name(), outputs, &wanted)?;
-        if found != columns {
-            return Err(DecodeError::shape(format!(
-                "layout yolov5 wants {wanted}, the model gave [1, {rows}, {found}]"
-            )));
-        }
-        check_count(rows)?;
+        let (columns, data) = box_rows(self.name(), 5, model, outputs)?;
         for values in data.chunks_exact(columns) {
             let objectness = values[4];
             // No class can lift a box above its objectness. NaN is not below, and is seen.

@@ -2,7 +2,7 @@
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
-use super::{Candidates, Layout, ModelShape, check_count, matrix, spec_matrix};
+use super::{Candidates, Layout, ModelShape, check_count, classes_beside, matrix, spec_matrix};
 use crate::refusal::DecodeError;
 
 /// YOLOv8.
@@ -18,10 +18,7 @@ impl Layout for YoloV8 {
     }
 
     fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
-        match spec_matrix(outputs)? {
-            (Some(rows), _) => rows.checked_sub(4).filter(|c| *c > 0).map(Some),
-            (None, _) => Some(None),
-        }
+        classes_beside(spec_matrix(outputs)?.0, 4)
     }
 
     fn read(

@@ -5,7 +5,9 @@
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
-use super::{Candidates, Layout, ModelShape, candidates::best, check_count, grid_cells, matrix, spec_matrix};
+use super::{
+    Candidates, Layout, ModelShape, candidates::best, check_count, classes_beside, grid_cells, matrix, spec_matrix,
+};
 use crate::refusal::{DecodeError, Reason};
 
 /// Raw YOLOX.
@@ -21,10 +23,7 @@ impl Layout for Yolox {
     }
 
     fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
-        match spec_matrix(outputs)? {
-            (_, Some(columns)) => columns.checked_sub(5).filter(|c| *c > 0).map(Some),
-            (_, None) => Some(None),
-        }
+        classes_beside(spec_matrix(outputs)?.1, 5)
     }
 
     fn read(
