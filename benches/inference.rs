@@ -27,7 +27,7 @@ use parapet::{
 };
 use parapet_actors::{
     journal::Journal,
-    model::{Engine, EngineFactory},
+    model::{Engine, EngineFactory, View},
     site::Site,
     store::{AlertObserver, Timeline},
     topology,
@@ -75,7 +75,8 @@ fn main() {
     std::fs::write(&tensor, prepared(&inference, &model, &picture)).unwrap();
     let mut peer = Peer::start(&shared_data(MODEL), &tensor);
     let mut engine = Engines::new(Arc::new(inference)).build(&model, &model.slots[0]).unwrap();
-    assert!(!engine.look(&picture).unwrap().objects.is_empty(), "the frame has objects in it");
+    let seen = engine.look(&[View { picture: &picture, region: None }]).remove(0).unwrap();
+    assert!(!seen.objects.is_empty(), "the frame has objects in it");
     let _metrics = Metrics::install().unwrap();
     let site = runtime.block_on(RunningSite::start(config, picture.clone()));
 
@@ -186,7 +187,7 @@ fn engine_turn(engine: &mut dyn Engine, picture: &Picture) -> Turn {
     let (began, cpu) = (Instant::now(), cpu_of_thread());
     let mut inferences = 0.0;
     while began.elapsed() < TURN {
-        std::hint::black_box(engine.look(picture).unwrap());
+        std::hint::black_box(engine.look(&[View { picture, region: None }]).remove(0).unwrap());
         inferences += 1.0;
     }
     Turn { inferences, cpu: cpu_of_thread() - cpu, wall: began.elapsed() }

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use parapet_actors::model::{Engine, EngineError, EngineFactory, Seen};
+use parapet_actors::model::{Engine, EngineError, EngineFactory, Seen, View};
 use parapet_config::{ChannelOrder, Model, Resize, SlotConfig};
 use parapet_contracts::{
-    ErrorKind, Picture,
+    ErrorKind,
     ports::inference::{InferencePort, InferenceSession, SessionOptions},
 };
-use parapet_vision::{Channels, Detector, Guessed, InputTensor, OnnxSummary, Overrides, ReadingKind, SizePx, guess};
+use parapet_vision::{
+    Channels, DecodeError, Detector, Guessed, InputTensor, OnnxSummary, Overrides, Placement, Reading, ReadingKind,
+    SizePx, guess,
+};
 
 /// Builds engines through an inference port.
 pub struct Engines {
@@ -50,6 +53,10 @@ impl EngineFactory for Engines {
         let input = detector.new_input();
         Ok(Box::new(VisionEngine { detector, session, input, description: describe(model, &guessed) }))
     }
+}
+
+fn reject(code: &'static str, text: String) -> EngineError {
+    EngineError { kind: ErrorKind::Reject, code, text }
 }
 
 fn fatal(code: &'static str, text: String) -> EngineError {
@@ -101,26 +108,51 @@ struct VisionEngine {
     description: String,
 }
 
-impl Engine for VisionEngine {
-    fn look(&mut self, picture: &Picture) -> Result<Seen, EngineError> {
-        let reject = |code, text| EngineError { kind: ErrorKind::Reject, code, text };
-        let placement = self
-            .detector
-            .prepare(picture, None, &mut self.input)
-            .map_err(|error| reject("prepare", error.to_string()))?;
-        let mut decoded = None;
+impl VisionEngine {
+    /// Runs the model once over what was prepared. One answer for each placement.
+    fn run(&mut self, placements: &[Placement]) -> Vec<Result<Seen, EngineError>> {
+        let mut readings = Vec::new();
         let (detector, views) = (&self.detector, self.input.views());
-        self.session
-            .run(&views, &mut |outputs| decoded = Some(detector.decode(&placement, outputs)))
-            .map_err(|error| EngineError { kind: error.kind, code: error.code, text: error.text })?;
-        match decoded {
-            Some(Ok(decoded)) => {
-                let refused = decoded.refused.iter().map(|r| (r.reason.as_str(), r.count)).collect();
-                Ok(Seen { objects: decoded.objects, refused })
-            }
-            Some(Err(error)) => Err(reject(error.reason.as_str(), error.text)),
-            None => Err(reject("run_failed", "the runtime returned without an answer".to_owned())),
+        let ran = self.session.run(&views, &mut |outputs| readings = detector.read_batch(placements, outputs));
+        if let Err(error) = ran {
+            let error = EngineError { kind: error.kind, code: error.code, text: error.text };
+            return placements.iter().map(|_| Err(error.clone())).collect();
         }
+        if readings.is_empty() {
+            return placements
+                .iter()
+                .map(|_| Err(reject("run_failed", "the runtime returned without an answer".to_owned())))
+                .collect();
+        }
+        let seen = |(reading, placement): (Result<Reading, DecodeError>, &Placement)| {
+            let decoded = reading.and_then(|reading| detector.as_objects(placement, reading));
+            let decoded = decoded.map_err(|error| reject(error.reason.as_str(), error.text))?;
+            let refused = decoded.refused.iter().map(|r| (r.reason.as_str(), r.count)).collect();
+            Ok(Seen { objects: decoded.objects, refused })
+        };
+        readings.into_iter().zip(placements).map(seen).collect()
+    }
+}
+
+impl Engine for VisionEngine {
+    fn look(&mut self, views: &[View<'_>]) -> Vec<Result<Seen, EngineError>> {
+        let mut placements = Vec::with_capacity(views.len());
+        let mut refused = Vec::new();
+        for (index, view) in views.iter().enumerate() {
+            match self.detector.prepare_place(placements.len(), view.picture, view.region, &mut self.input) {
+                Ok(placement) => placements.push(placement),
+                Err(error) => refused.push((index, reject("prepare", error.to_string()))),
+            }
+        }
+        let mut answers = if placements.is_empty() { Vec::new() } else { self.run(&placements) };
+        for (index, error) in refused {
+            answers.insert(index, Err(error));
+        }
+        answers
+    }
+
+    fn max_batch(&self) -> usize {
+        if self.detector.takes_batches() { usize::MAX } else { 1 }
     }
 
     fn description(&self) -> String {

@@ -1,7 +1,7 @@
-//! An engine: one loaded model, from a picture to what is in it.
+//! An engine: one loaded model, from pictures to what is in them.
 
 use parapet_config::{Model, SlotConfig};
-use parapet_contracts::{ErrorKind, Object, Picture};
+use parapet_contracts::{ErrorKind, Object, Picture, Region};
 
 /// Builds engines. Its calls block; they run on the slot's own thread.
 pub trait EngineFactory: Send + Sync {
@@ -14,17 +14,29 @@ pub trait EngineFactory: Send + Sync {
 
 /// One loaded model, owned by one slot.
 pub trait Engine: Send {
-    /// Looks at a picture.
-    ///
-    /// # Errors
-    /// `Reject` when this picture can't be used, `Fatal` when the engine is broken and the slot must start anew.
-    fn look(&mut self, picture: &Picture) -> Result<Seen, EngineError>;
+    /// Looks at a batch of at most [`Engine::max_batch`] views, and answers each, in order. An error of a view is `Reject` when only
+    /// this view can't be used, and `Fatal` when the engine is broken and the slot must start anew.
+    fn look(&mut self, views: &[View<'_>]) -> Vec<Result<Seen, EngineError>>;
+
+    /// The most views that one look can take.
+    fn max_batch(&self) -> usize {
+        1
+    }
 
     /// How the model's files and guesses are understood, in one line for people.
     fn description(&self) -> String;
 }
 
-/// What an engine saw.
+/// What an engine looks at: a picture, or a part of it.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The picture.
+    pub picture: &'a Picture,
+    /// The part; all of it when absent. What is seen is told in pixels of the whole picture either way.
+    pub region: Option<Region>,
+}
+
+/// What an engine saw in a view.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Seen {
     /// Objects, highest score first.
@@ -50,8 +62,12 @@ pub struct EngineError {
 pub struct NullEngine;
 
 impl Engine for NullEngine {
-    fn look(&mut self, _picture: &Picture) -> Result<Seen, EngineError> {
-        Ok(Seen::default())
+    fn look(&mut self, views: &[View<'_>]) -> Vec<Result<Seen, EngineError>> {
+        views.iter().map(|_| Ok(Seen::default())).collect()
+    }
+
+    fn max_batch(&self) -> usize {
+        usize::MAX
     }
 
     fn description(&self) -> String {

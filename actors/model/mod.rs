@@ -7,7 +7,7 @@ mod schedule;
 mod slot;
 
 pub use board::{ModelBoard, ModelStatus};
-pub use engine::{Engine, EngineError, EngineFactory, NullEngine, Seen};
+pub use engine::{Engine, EngineError, EngineFactory, NullEngine, Seen, View};
 pub use pool::{Feed, FeedCounters, Job, ModelPool};
 pub use slot::{Slot, SlotParts};
 

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use parapet_contracts::{CameraId, Clock, Frame, ModelId, stats::DropReason};
+use parapet_contracts::{CameraId, Clock, Frame, ModelId, Region, stats::DropReason};
 use parking_lot::{Condvar, Mutex};
 
 use super::schedule::{Candidate, Choice, choose};
@@ -29,6 +29,25 @@ pub struct ModelPool {
 struct State {
     feeds: BTreeMap<CameraId, FeedState>,
     closed: bool,
+}
+
+impl State {
+    fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        self.feeds.values().map(|feed| Candidate {
+            waiting_since: feed.waiting_since,
+            last_taken: feed.last_taken,
+            period: feed.period,
+        })
+    }
+
+    fn take(&mut self, index: usize, now: Duration) -> Option<Job> {
+        let feed = self.feeds.values_mut().nth(index)?;
+        feed.waiting_since = None;
+        let (frame, offered) = feed.waiting.take()?;
+        feed.last_taken = Some(now);
+        feed.counters.taken.fetch_add(1, Ordering::Relaxed);
+        Some(Job { frame, region: None, offered, counters: Arc::clone(&feed.counters) })
+    }
 }
 
 struct FeedState {
@@ -78,6 +97,8 @@ impl FeedCounters {
 pub struct Job {
     /// The frame.
     pub frame: Frame,
+    /// The part of it to look at; all of it when absent.
+    pub region: Option<Region>,
     /// The monotonic time at which it was offered.
     pub offered: Duration,
     /// The counters of its camera at this model.
@@ -137,34 +158,29 @@ impl ModelPool {
         drop(old); // Returns a buffer to its decoder: not under the lock.
     }
 
-    /// Takes the frame that is due next; blocks for at most `limit`. `None` when nothing was due, or the pool is closed.
-    pub fn take(&self, limit: Duration) -> Option<Job> {
+    /// Takes the frame that is due next, and with it others that are due now, at most `batch` in all; blocks for at most `limit`.
+    /// Empty when nothing was due, or the pool is closed.
+    pub fn take(&self, batch: usize, limit: Duration) -> Vec<Job> {
         let give_up = self.clock.monotonic() + limit;
         let mut state = self.state.lock();
+        let mut jobs = Vec::new();
         loop {
             if state.closed {
-                return None;
+                return jobs;
             }
             let now = self.clock.monotonic();
-            let candidates = state.feeds.values().map(|feed| Candidate {
-                waiting_since: feed.waiting_since,
-                last_taken: feed.last_taken,
-                period: feed.period,
-            });
-            let until = match choose(candidates, now) {
-                Choice::Take(index) => {
-                    let feed = state.feeds.values_mut().nth(index)?;
-                    feed.waiting_since = None;
-                    let (frame, offered) = feed.waiting.take()?;
-                    feed.last_taken = Some(now);
-                    feed.counters.taken.fetch_add(1, Ordering::Relaxed);
-                    return Some(Job { frame, offered, counters: Arc::clone(&feed.counters) });
+            let until = loop {
+                match choose(state.candidates(), now) {
+                    Choice::Take(index) => jobs.extend(state.take(index, now)),
+                    Choice::WaitUntil(due) => break due.min(give_up),
+                    Choice::Idle => break give_up,
                 }
-                Choice::WaitUntil(due) => due.min(give_up),
-                Choice::Idle => give_up,
+                if jobs.len() >= batch {
+                    return jobs;
+                }
             };
-            if now >= give_up {
-                return None;
+            if !jobs.is_empty() || now >= give_up {
+                return jobs;
             }
             self.arrived.wait_for(&mut state, until.saturating_sub(now));
         }

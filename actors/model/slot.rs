@@ -12,7 +12,7 @@ use parapet_supervision::Heartbeat;
 
 use super::{
     board::ModelBoard,
-    engine::{Engine, EngineError, EngineFactory, NullEngine},
+    engine::{Engine, EngineError, EngineFactory, NullEngine, Seen, View},
     pool::{Job, ModelPool},
 };
 use crate::{
@@ -26,6 +26,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long loading a model may take before the slot counts as stuck.
 const LOADING: Duration = Duration::from_secs(300);
+
+/// The most frames that a slot looks at together, whatever its engine can take.
+const MAX_BATCH: usize = 32;
 
 /// What all slots of a model share.
 #[derive(Clone)]
@@ -71,15 +74,15 @@ impl Slot {
         };
         self.parts.board.loaded(engine.description());
         tracing::info!(actor = %self.actor, "{}", engine.description());
+        let batch = engine.max_batch().clamp(1, MAX_BATCH);
         ready.tell();
         while !stop.is_set() {
             self.heartbeat.idle();
-            let Some(job) = self.parts.pool.take(PATIENCE) else { continue };
-            let looked = {
+            let jobs = self.parts.pool.take(batch, PATIENCE);
+            if !jobs.is_empty() {
                 let _busy = self.heartbeat.busy(self.parts.model.hung_after);
-                self.look(engine.as_mut(), &job, stop)
-            };
-            looked?;
+                self.look(engine.as_mut(), &jobs, stop)?;
+            }
         }
         Ok(())
     }
@@ -96,41 +99,59 @@ impl Slot {
         }
     }
 
-    fn look(&self, engine: &mut dyn Engine, job: &Job, stop: &Stop) -> LoopResult {
+    fn look(&self, engine: &mut dyn Engine, jobs: &[Job], stop: &Stop) -> LoopResult {
         fail::fail_point!("slot::look", |text| Err(text.unwrap_or_default()));
         let clock = &self.parts.clock;
         let taken = clock.monotonic();
-        let seen = engine.look(&job.frame.picture);
+        let views: Vec<_> = jobs.iter().map(|job| View { picture: &job.frame.picture, region: job.region }).collect();
+        let seen = engine.look(&views);
         if stop.is_set() {
             return Ok(()); // Somebody else has this slot's place by now.
         }
-        let inferred = clock.monotonic();
-        let model = self.parts.model.id.to_string();
-        match seen {
-            Ok(seen) => {
-                let (waited, busy) = (taken.saturating_sub(job.offered), inferred.saturating_sub(taken));
-                metrics::histogram!("parapet_inference_seconds", "model" => model.clone()).record(busy);
-                metrics::histogram!("parapet_slot_wait_seconds", "model" => model.clone()).record(waited);
-                for &(reason, count) in &seen.refused {
-                    metrics::counter!("parapet_model_refused_total", "model" => model.clone(), "reason" => reason)
-                        .increment(count);
-                }
-                self.parts.board.looked(seen.objects.len(), &seen.refused, waited, busy);
-                let steps = Steps { decoded: job.frame.decoded_at, taken, inferred };
-                self.parts.fanout.seen(&self.parts.model.id, &job.frame, seen.objects, steps);
-                Ok(())
-            }
-            Err(error) => {
-                job.counters.count_failed();
-                self.parts.board.failed();
-                metrics::counter!("parapet_model_failures_total", "model" => model, "reason" => error.code)
-                    .increment(1);
-                if error.kind == ErrorKind::Fatal {
-                    return Err(error.text);
-                }
-                self.parts.journal.report(Failure::new(&*self.actor, error.code, error.text));
-                Ok(())
+        let times = Times { taken, inferred: clock.monotonic(), share: jobs.len() as u32 };
+        for (job, seen) in jobs.iter().zip(seen) {
+            match seen {
+                Ok(seen) => self.seen(job, seen, times),
+                Err(error) => self.failed(job, error)?,
             }
         }
+        Ok(())
     }
+
+    fn seen(&self, job: &Job, seen: Seen, times: Times) {
+        let model = self.parts.model.id.to_string();
+        let waited = times.taken.saturating_sub(job.offered);
+        let busy = times.inferred.saturating_sub(times.taken) / times.share.max(1);
+        metrics::histogram!("parapet_inference_seconds", "model" => model.clone()).record(busy);
+        metrics::histogram!("parapet_slot_wait_seconds", "model" => model.clone()).record(waited);
+        for &(reason, count) in &seen.refused {
+            metrics::counter!("parapet_model_refused_total", "model" => model.clone(), "reason" => reason)
+                .increment(count);
+        }
+        self.parts.board.looked(seen.objects.len(), &seen.refused, waited, busy);
+        let steps = Steps { decoded: job.frame.decoded_at, taken: times.taken, inferred: times.inferred };
+        self.parts.fanout.seen(&self.parts.model.id, &job.frame, seen.objects, steps);
+    }
+
+    /// An error when the slot must start anew.
+    fn failed(&self, job: &Job, error: EngineError) -> LoopResult {
+        job.counters.count_failed();
+        self.parts.board.failed();
+        let model = self.parts.model.id.to_string();
+        metrics::counter!("parapet_model_failures_total", "model" => model, "reason" => error.code).increment(1);
+        if error.kind == ErrorKind::Fatal {
+            return Err(error.text);
+        }
+        self.parts.journal.report(Failure::new(&*self.actor, error.code, error.text));
+        Ok(())
+    }
+}
+
+/// When a batch was looked at.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    taken: Duration,
+    inferred: Duration,
+    /// How many frames shared the look.
+    share: u32,
 }

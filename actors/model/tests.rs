@@ -12,7 +12,7 @@ use std::{
 
 use parapet_config::{Model, ModelIo, SlotConfig};
 use parapet_contracts::{
-    CameraId, CaptureTime, Clock, ErrorKind, Frame, ModelId, Picture, SiteId, SystemClock, TimeSource, Timestamp,
+    CameraId, CaptureTime, Clock, ErrorKind, Frame, ModelId, SiteId, SystemClock, TimeSource, Timestamp,
     ports::inference::Device,
 };
 use parapet_supervision::{NodeState, SupervisorHandle, SupervisorSpec};
@@ -22,7 +22,7 @@ use parapet_testkit::{
     wait::{PATIENCE, until_async},
 };
 
-use super::{Engine, EngineError, EngineFactory, ModelBoard, ModelPool, Seen, SlotParts};
+use super::{Engine, EngineError, EngineFactory, ModelBoard, ModelPool, Seen, SlotParts, View};
 use crate::{bus::BusFeed, children, fanout::Fanout, journal::Journal, outboxes::Outboxes, store::StoreHandle};
 
 fn camera(id: &str) -> CameraId {
@@ -47,10 +47,20 @@ fn the_newest_frame_wins_and_the_older_is_counted() {
     for index in 0..5 {
         feed.offer(frame(&gate, index));
     }
-    assert_eq!(pool.take(MOMENT).unwrap().frame.index, 4);
-    assert!(pool.take(MOMENT).is_none(), "one frame a camera waits at most");
+    assert_eq!(pool.take(9, MOMENT)[0].frame.index, 4);
+    assert!(pool.take(9, MOMENT).is_empty(), "one frame a camera waits at most");
     let dropped: u64 = feed.counters().dropped().iter().map(|(_, n)| n).sum();
     assert_eq!((feed.counters().offered(), feed.counters().taken(), dropped), (5, 1, 4));
+}
+
+#[test]
+fn frames_that_are_due_together_are_taken_together() {
+    let pool = pool();
+    for id in ["a", "b", "c"] {
+        pool.join(&camera(id), None).offer(frame(&camera(id), 0));
+    }
+    assert_eq!(pool.take(2, MOMENT).len(), 2, "no more than a batch");
+    assert_eq!(pool.take(2, MOMENT).len(), 1, "what is there goes, and nobody waits for a full batch");
 }
 
 #[test]
@@ -61,7 +71,7 @@ fn a_camera_that_was_never_served_is_not_starved_by_a_fast_one() {
     for index in 0..20 {
         fast_feed.offer(frame(&fast, index));
         slow_feed.offer(frame(&slow, index));
-        *taken.entry(pool.take(MOMENT).unwrap().frame.camera).or_insert(0) += 1;
+        *taken.entry(pool.take(1, MOMENT).remove(0).frame.camera).or_insert(0) += 1;
     }
     assert_eq!(taken, BTreeMap::from([(fast, 10), (slow, 10)]));
 }
@@ -72,7 +82,7 @@ fn a_camera_that_left_is_forgotten_with_its_frame() {
     let feed = pool.join(&gate, None);
     feed.offer(frame(&gate, 0));
     pool.leave(&gate);
-    assert!(pool.take(MOMENT).is_none());
+    assert!(pool.take(9, MOMENT).is_empty());
     feed.offer(frame(&gate, 1));
     assert_eq!(pool.waiting(), 0);
 }
@@ -82,7 +92,7 @@ fn a_closed_pool_sends_waiting_slots_home() {
     let pool = pool();
     let waiting = std::thread::spawn({
         let pool = Arc::clone(&pool);
-        move || pool.take(Duration::from_secs(60)).is_none()
+        move || pool.take(1, Duration::from_secs(60)).is_empty()
     });
     pool.close();
     assert!(waiting.join().unwrap());
@@ -117,7 +127,17 @@ impl EngineFactory for Script {
 }
 
 impl Engine for Script {
-    fn look(&mut self, _: &Picture) -> Result<Seen, EngineError> {
+    fn look(&mut self, views: &[View<'_>]) -> Vec<Result<Seen, EngineError>> {
+        views.iter().map(|_| self.look_once()).collect()
+    }
+
+    fn description(&self) -> String {
+        "scripted".to_owned()
+    }
+}
+
+impl Script {
+    fn look_once(&self) -> Result<Seen, EngineError> {
         self.0.looks.fetch_add(1, Ordering::SeqCst);
         assert!(!self.0.panic.swap(false, Ordering::SeqCst), "a bug in the engine");
         if self.0.hang.swap(false, Ordering::SeqCst) {
@@ -129,10 +149,6 @@ impl Engine for Script {
             return Err(EngineError { kind: ErrorKind::Reject, code: "wrong_shape", text: "odd".to_owned() });
         }
         Ok(Seen::default())
-    }
-
-    fn description(&self) -> String {
-        "scripted".to_owned()
     }
 }
 

@@ -14,6 +14,7 @@ pub mod geometry;
 pub mod ids;
 pub mod picture;
 pub mod ports;
+pub mod region;
 pub mod secret;
 pub mod stats;
 pub mod status;
@@ -27,6 +28,7 @@ pub use frame::{CaptureTime, Frame, TimeSource};
 pub use geometry::{BBox, Polygon, Segment, Side};
 pub use ids::{CameraId, ModelId, RuleId, SiteId, UploaderId};
 pub use picture::{Picture, PixelFormat};
+pub use region::Region;
 pub use secret::Secret;
 
 /// An instant in UTC with nanosecond precision.

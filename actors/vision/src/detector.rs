@@ -1,15 +1,16 @@
 //! A model's settings, checked against what the model itself tells, and the way from a picture to objects through it.
 
 use parapet_contracts::{
-    BBox, Object, Picture,
+    BBox, Object, Picture, Region,
     ports::inference::{ModelSignature, TensorSpec, TensorView},
 };
 
 use crate::{
+    batch::BatchOutputs,
     inputs::{InputForm, input_of},
     layout::{self, Candidates, Layout, ModelShape, WholeLayout},
     nms::{Scored, suppress},
-    placement::{Placement, Region},
+    placement::Placement,
     prepare::{InputTensor, PrepareError},
     reading::{ClassScore, Reading, ReadingKind, Verdict},
     refusal::{DecodeError, Reason, Refused},
@@ -148,7 +149,30 @@ impl Detector {
         region: Option<Region>,
         input: &mut InputTensor,
     ) -> Result<Placement, PrepareError> {
-        input.fill(picture, region, &self.settings)
+        input.fill(0, picture, region, &self.settings)
+    }
+
+    /// Fills place `place` of a batch, whose pictures are those of places 0 to `place` from then on: fill them in order.
+    ///
+    /// # Errors
+    /// As for [`Self::prepare`]; the place is not taken then.
+    pub fn prepare_place(
+        &self,
+        place: usize,
+        picture: &Picture,
+        region: Option<Region>,
+        input: &mut InputTensor,
+    ) -> Result<Placement, PrepareError> {
+        input.fill(place, picture, region, &self.settings)
+    }
+
+    /// Whether the model takes several pictures at once: the first dimension of its input and of each output is open, and its layout
+    /// keeps the pictures apart.
+    pub fn takes_batches(&self) -> bool {
+        let open = |output: &TensorSpec| output.shape.len() > 1 && output.shape[0].is_none();
+        self.form.any_batch
+            && self.outputs.iter().all(open)
+            && !matches!(self.head, Head::Boxes(layout) if layout.mixes_pictures())
     }
 
     /// Reads the outputs of the model for the picture that was prepared with `placement`, whatever the model gives.
@@ -165,13 +189,36 @@ impl Detector {
         }
     }
 
-    /// Reads the outputs as objects. The best class of a classifier, when it reaches its minimum score, is one object as
-    /// large as the part of the picture that the model saw.
+    /// Reads the outputs as objects: [`Self::read`], then [`Self::as_objects`].
     ///
     /// # Errors
-    /// As for [`Self::read`]; and when the model gives a vector, which is no object.
+    /// As for both.
     pub fn decode(&self, placement: &Placement, outputs: &[TensorView<'_>]) -> Result<Decoded, DecodeError> {
-        match self.read(placement, outputs)? {
+        self.read(placement, outputs).and_then(|reading| self.as_objects(placement, reading))
+    }
+
+    /// Reads the outputs for a batch of pictures, which were prepared with `placements` in this order: an answer for each.
+    pub fn read_batch(
+        &self,
+        placements: &[Placement],
+        outputs: &[TensorView<'_>],
+    ) -> Vec<Result<Reading, DecodeError>> {
+        if let [placement] = placements {
+            return vec![self.read(placement, outputs)];
+        }
+        match BatchOutputs::new(outputs, placements.len()) {
+            Ok(batch) => placements.iter().zip(0..).map(|(p, i)| self.read(p, &batch.of(i))).collect(),
+            Err(error) => placements.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// What a reading means for a camera: objects. The best class of a classifier, when it reaches its minimum score, is one
+    /// object as large as the part of the picture that the model saw.
+    ///
+    /// # Errors
+    /// When it is a vector, which is no object.
+    pub fn as_objects(&self, placement: &Placement, reading: Reading) -> Result<Decoded, DecodeError> {
+        match reading {
             Reading::Objects(decoded) => Ok(decoded),
             Reading::Classes(classes) => Ok(self.whole_object(placement, classes)),
             Reading::Vector(vector) => Err(DecodeError::shape(format!(

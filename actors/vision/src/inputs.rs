@@ -11,6 +11,8 @@ pub(crate) struct InputForm {
     /// `None` when it is only known at run time.
     pub(crate) size: Option<SizePx>,
     pub(crate) bytes: bool,
+    /// Whether it takes any number of pictures at once.
+    pub(crate) any_batch: bool,
     /// Where the picture stands among the inputs.
     pub(crate) at: usize,
     /// The inputs beside it, in order.
@@ -34,15 +36,18 @@ enum Meaning {
     Ones,
 }
 
-/// A small tensor beside the picture.
+/// A small tensor beside the picture: a pair of numbers for each picture of a batch, the same for all.
 #[derive(Debug)]
-pub(crate) struct Extra(Values);
+pub(crate) struct Extra {
+    values: Values,
+    shape: [usize; 2],
+}
 
 #[derive(Debug)]
 enum Values {
-    F32([f32; 2]),
-    I32([i32; 2]),
-    I64([i64; 2]),
+    F32(Vec<f32>),
+    I32(Vec<i32>),
+    I64(Vec<i64>),
 }
 
 impl Extra {
@@ -52,21 +57,39 @@ impl Extra {
             Meaning::HeightWidth => [size.height, size.width],
             Meaning::Ones => [1, 1],
         };
-        Self(match role.dtype {
+        let values = match role.dtype {
             // Sizes end at 16384 pixels.
-            DType::I32 => Values::I32([a as i32, b as i32]),
-            DType::I64 => Values::I64([i64::from(a), i64::from(b)]),
-            _ => Values::F32([a as f32, b as f32]),
-        })
+            DType::I32 => Values::I32(vec![a as i32, b as i32]),
+            DType::I64 => Values::I64(vec![i64::from(a), i64::from(b)]),
+            _ => Values::F32(vec![a as f32, b as f32]),
+        };
+        Self { values, shape: [1, 2] }
+    }
+
+    pub(crate) fn set_count(&mut self, count: usize) {
+        fn repeat<T: Copy>(values: &mut Vec<T>, count: usize) {
+            let pair = [values[0], values[1]];
+            values.clear();
+            values.extend(std::iter::repeat_n(pair, count).flatten());
+        }
+        if count == self.shape[0] || count == 0 {
+            return;
+        }
+        self.shape[0] = count;
+        match &mut self.values {
+            Values::F32(values) => repeat(values, count),
+            Values::I32(values) => repeat(values, count),
+            Values::I64(values) => repeat(values, count),
+        }
     }
 
     pub(crate) fn view(&self) -> TensorView<'_> {
-        let data = match &self.0 {
+        let data = match &self.values {
             Values::F32(values) => TensorData::F32(values),
             Values::I32(values) => TensorData::I32(values),
             Values::I64(values) => TensorData::I64(values),
         };
-        TensorView { shape: &[1, 2], data }
+        TensorView { shape: &self.shape, data }
     }
 }
 
@@ -140,5 +163,5 @@ pub(crate) fn input_of(signature: &ModelSignature) -> Result<InputForm, String> 
         },
         _ => None,
     };
-    Ok(InputForm { order, size, bytes, at, extras })
+    Ok(InputForm { order, size, bytes, any_batch: batch.is_none(), at, extras })
 }

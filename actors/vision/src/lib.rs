@@ -9,6 +9,7 @@
 //!
 //! A new family of models is one file in [`layout`] and one line in [`layout::LAYOUTS`].
 
+mod batch;
 mod detector;
 pub mod guess;
 mod inputs;
@@ -26,7 +27,9 @@ pub use detector::{Decoded, Detector, SettingsError};
 pub use guess::{Finding, GuessError, Guessed};
 pub use labels::{COCO, LabelsError, parse_label_file, parse_names};
 pub use onnx::{OnnxError, OnnxSummary};
-pub use placement::{Placement, Region};
+/// A part of a picture.
+pub use parapet_contracts::Region;
+pub use placement::Placement;
 pub use prepare::{InputTensor, PrepareError};
 pub use reading::{ClassScore, Reading, ReadingKind, Verdict};
 pub use refusal::{DecodeError, Reason, Refused};

@@ -91,6 +91,11 @@ pub trait Layout: Send + Sync {
     fn suppresses(&self) -> bool {
         false
     }
+
+    /// True when rows of all pictures of a batch stand together in the output, so that its first dimension doesn't tell them apart.
+    fn mixes_pictures(&self) -> bool {
+        false
+    }
 }
 
 /// What a layout must know of the model.

@@ -44,4 +44,8 @@ impl Layout for N7 {
     fn suppresses(&self) -> bool {
         true
     }
+
+    fn mixes_pictures(&self) -> bool {
+        true
+    }
 }

@@ -8,8 +8,10 @@
 mod colour;
 mod sampler;
 
+use std::ops::Range;
+
 use parapet_contracts::{
-    Picture, PixelFormat,
+    Picture, PixelFormat, Region,
     ports::inference::{TensorData, TensorView},
 };
 
@@ -19,7 +21,7 @@ use self::{
 };
 use crate::{
     inputs::{Extra, InputForm},
-    placement::{Placement, Region},
+    placement::Placement,
     settings::{Channels, ModelSettings, SizePx},
 };
 
@@ -37,15 +39,19 @@ pub(crate) enum Order {
     Hwc,
 }
 
-/// A model's input tensor, with what is remembered from picture to picture so that it is not computed anew.
-/// Make one a slot, with [`crate::Detector::new_input`].
+/// A model's input tensor for one picture or a batch of them, with what is remembered from picture to picture so that it is
+/// not computed anew. Make one a slot, with [`crate::Detector::new_input`].
 #[derive(Debug)]
 pub struct InputTensor {
     order: Order,
     size: SizePx,
+    /// Pictures, then the dimensions of one of them.
     shape: [usize; 4],
+    /// As many pictures as were ever asked for; those in use come first.
     data: Data,
     plan: Option<Plan>,
+    /// How the picture at each place lies in it: a place is padded anew when that changes.
+    places: Vec<Option<PlanKey>>,
     /// Where the picture stands among the model's inputs.
     at: usize,
     extras: Vec<Extra>,
@@ -57,10 +63,22 @@ enum Data {
     U8(Vec<u8>),
 }
 
+impl Data {
+    fn resize(&mut self, length: usize) {
+        match self {
+            Self::F32(values) => values.resize(length, 0.0),
+            Self::U8(values) => values.resize(length, 0),
+        }
+    }
+}
+
+/// What a [`Plan`] depends on: where the picture lies, its format, and whether its range is full.
+type PlanKey = (Placement, PixelFormat, bool);
+
 /// What depends on the sizes and the format of the pictures alone.
 #[derive(Debug)]
 struct Plan {
-    key: (Placement, PixelFormat, bool),
+    key: PlanKey,
     luma: Sampler,
     chroma: Option<Sampler>,
     /// One row of red, one of green, one of blue.
@@ -80,16 +98,34 @@ impl InputTensor {
             Order::Hwc => [1, h, w, 3],
         };
         let data = if bytes { Data::U8(vec![0; w * h * 3]) } else { Data::F32(vec![0.0; w * h * 3]) };
-        Self { order, size, shape, data, plan: None, at: 0, extras: Vec::new() }
+        Self { order, size, shape, data, plan: None, places: vec![None], at: 0, extras: Vec::new() }
     }
 
-    /// The picture's tensor.
+    /// Numbers of one picture.
+    fn picture_length(&self) -> usize {
+        self.size.width as usize * self.size.height as usize * 3
+    }
+
+    /// The pictures' tensor.
     pub fn view(&self) -> TensorView<'_> {
+        let length = self.shape[0] * self.picture_length();
         let data = match &self.data {
-            Data::F32(values) => TensorData::F32(values),
-            Data::U8(values) => TensorData::U8(values),
+            Data::F32(values) => TensorData::F32(&values[..length]),
+            Data::U8(values) => TensorData::U8(&values[..length]),
         };
         TensorView { shape: &self.shape, data }
+    }
+
+    /// Makes `count` pictures the tensor's, with room for them.
+    fn set_count(&mut self, count: usize) {
+        if count > self.places.len() {
+            self.data.resize(count * self.picture_length());
+            self.places.resize(count, None);
+        }
+        self.shape[0] = count;
+        for extra in &mut self.extras {
+            extra.set_count(count);
+        }
     }
 
     /// All inputs of the model in its order, as the inference port takes them: the picture, and the sizes that some models
@@ -100,9 +136,10 @@ impl InputTensor {
         views
     }
 
-    /// Fills the tensor with a region of a picture.
+    /// Fills a place of the tensor with a region of a picture; the places behind it are not the tensor's any more.
     pub(crate) fn fill(
         &mut self,
+        place: usize,
         picture: &Picture,
         region: Option<Region>,
         settings: &ModelSettings,
@@ -121,10 +158,13 @@ impl InputTensor {
         let placement = Placement::new((picture.width, picture.height), region, self.size, settings.resize);
         let levels = Levels::new(settings);
         let key = (placement, picture.format, picture.colorimetry.full_range);
-        if self.plan.as_ref().is_none_or(|plan| plan.key != key) {
-            self.pad(&levels, settings.pad);
-            self.plan = None;
+        self.set_count(place + 1);
+        let own = place * self.picture_length()..(place + 1) * self.picture_length();
+        if self.places[place] != Some(key) {
+            self.pad(own.clone(), &levels, settings.pad);
+            self.places[place] = Some(key);
         }
+        self.plan.take_if(|plan| plan.key != key);
         let plan = self.plan.get_or_insert_with(|| Plan::new(key));
         let n = placement.width as usize;
         let target = Target { order: self.order, size: self.size, swap: settings.channels == Channels::Bgr };
@@ -137,25 +177,26 @@ impl InputTensor {
             plan.read_row(picture, row, &matrix);
             let at = (placement.left as usize, placement.top as usize + row);
             match &mut self.data {
-                Data::F32(values) => target.put_f32(values, &plan.rgb, n, at, &levels),
-                Data::U8(values) => target.put_u8(values, &plan.rgb, n, at),
+                Data::F32(values) => target.put_f32(&mut values[own.clone()], &plan.rgb, n, at, &levels),
+                Data::U8(values) => target.put_u8(&mut values[own.clone()], &plan.rgb, n, at),
             }
         }
         Ok(placement)
     }
 
-    /// Fills all with the padding; rows of the picture are written over it.
-    fn pad(&mut self, levels: &Levels, pad: u8) {
+    /// Fills a place with the padding; rows of the picture are written over it.
+    fn pad(&mut self, own: Range<usize>, levels: &Levels, pad: u8) {
         match (&mut self.data, self.order) {
-            (Data::U8(values), _) => values.fill(pad),
+            (Data::U8(values), _) => values[own].fill(pad),
             (Data::F32(values), Order::Chw) => {
+                let values = &mut values[own];
                 let plane = values.len() / 3;
                 for (c, values) in values.chunks_exact_mut(plane.max(1)).enumerate() {
                     values.fill(levels.apply(c, f32::from(pad)));
                 }
             }
             (Data::F32(values), Order::Hwc) => {
-                for pixel in values.chunks_exact_mut(3) {
+                for pixel in values[own].chunks_exact_mut(3) {
                     for (c, value) in pixel.iter_mut().enumerate() {
                         *value = levels.apply(c, f32::from(pad));
                     }
@@ -166,7 +207,7 @@ impl InputTensor {
 }
 
 impl Plan {
-    fn new(key: (Placement, PixelFormat, bool)) -> Self {
+    fn new(key: PlanKey) -> Self {
         let (placement, format, full_range) = key;
         let n = placement.width as usize;
         let across = taps(placement.region.x, placement.region.width, placement.width);

@@ -100,7 +100,7 @@ proptest! {
         let settings = settings(size, resize, channels);
         let picture = picture(format, (w, h), slack, seed);
         let mut input = InputTensor::new(if hwc { Order::Hwc } else { Order::Chw }, size, bytes);
-        let place = input.fill(&picture, None, &settings).unwrap();
+        let place = input.fill(0, &picture, None, &settings).unwrap();
         let view = input.view();
         let value = |c: usize, x: usize, y: usize| {
             let (w, h) = (to_w as usize, to_h as usize);
@@ -142,8 +142,8 @@ fn a_region_is_scaled_as_if_it_were_the_picture() {
     let cut = Picture::from_vecs(30, 20, PixelFormat::Rgb, Colorimetry::BT709, vec![(cut, 90)]).unwrap();
     let mut a = InputTensor::new(Order::Chw, size, true);
     let mut b = InputTensor::new(Order::Chw, size, true);
-    a.fill(&whole, Some(region), &settings).unwrap();
-    b.fill(&cut, None, &settings).unwrap();
+    a.fill(0, &whole, Some(region), &settings).unwrap();
+    b.fill(0, &cut, None, &settings).unwrap();
     let (TensorData::U8(a), TensorData::U8(b)) = (a.view().data, b.view().data) else { panic!("bytes are wanted") };
     assert_eq!(a, b);
 }
@@ -155,9 +155,9 @@ fn a_tensor_that_is_used_again_holds_nothing_of_the_picture_before() {
     let mut used = InputTensor::new(Order::Chw, size, true);
     for (n, dims) in [(64u32, 20u32), (20, 64), (33, 31), (64, 20)].into_iter().enumerate() {
         let picture = picture(PixelFormat::I420, dims, n, n as u32);
-        used.fill(&picture, None, &settings).unwrap();
+        used.fill(0, &picture, None, &settings).unwrap();
         let mut fresh = InputTensor::new(Order::Chw, size, true);
-        fresh.fill(&picture, None, &settings).unwrap();
+        fresh.fill(0, &picture, None, &settings).unwrap();
         let (TensorData::U8(a), TensorData::U8(b)) = (used.view().data, fresh.view().data) else {
             panic!("bytes are wanted")
         };
@@ -171,7 +171,31 @@ fn a_region_beside_the_picture_and_another_models_tensor_are_refused() {
     let settings = settings(size, Resize::Stretch, Channels::Rgb);
     let picture = picture(PixelFormat::Grey, (10, 10), 0, 1);
     let beside = Region { x: 10, y: 0, width: 5, height: 5 };
-    assert!(InputTensor::new(Order::Chw, size, false).fill(&picture, Some(beside), &settings).is_err());
+    assert!(InputTensor::new(Order::Chw, size, false).fill(0, &picture, Some(beside), &settings).is_err());
     let other = SizePx { width: 9, height: 8 };
-    assert!(InputTensor::new(Order::Chw, other, false).fill(&picture, None, &settings).is_err());
+    assert!(InputTensor::new(Order::Chw, other, false).fill(0, &picture, None, &settings).is_err());
+}
+
+#[test]
+fn each_place_of_a_batch_holds_its_own_picture() {
+    let size = SizePx { width: 32, height: 32 };
+    let settings = settings(size, Resize::LetterboxCentre, Channels::Rgb);
+    let numbers = |input: &InputTensor| match input.view().data {
+        TensorData::U8(values) => values.to_vec(),
+        _ => panic!("bytes are wanted"),
+    };
+    let mut batch = InputTensor::new(Order::Chw, size, true);
+    // The second round fills the places with pictures of other shapes, and fewer of them.
+    for round in [&[(64u32, 20u32), (20, 64), (33, 31)][..], &[(20, 64), (64, 20)]] {
+        let mut alone = Vec::new();
+        for (place, dims) in round.iter().enumerate() {
+            let picture = picture(PixelFormat::I420, *dims, place, place as u32 + dims.0);
+            batch.fill(place, &picture, None, &settings).unwrap();
+            let mut one = InputTensor::new(Order::Chw, size, true);
+            one.fill(0, &picture, None, &settings).unwrap();
+            alone.extend(numbers(&one));
+        }
+        assert_eq!(batch.view().shape, [round.len(), 3, 32, 32]);
+        assert_eq!(numbers(&batch), alone);
+    }
 }
