@@ -23,6 +23,7 @@
 //! # Ok::<(), parapet_rule_sql::SqlError>(())
 //! ```
 
+pub mod alerting;
 pub mod ast;
 pub mod catalog;
 pub mod conform;
