@@ -1,9 +1,9 @@
 //! Where what a slot saw goes: to the rules, to the bus and to the event log. Nobody here waits, and nobody waits for another.
 //!
 //! Rules hear of every frame, since the absence of things matters to them. The bus and the event log hear of frames with objects,
-//! and of the first empty one after them, so that a reader knows when nothing was there any more.
+//! of the first empty one after them, so that a reader knows when nothing was there any more, and of those in which a track ends.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use parapet_contracts::{CameraId, DetectionEvent, Frame, ModelId, Object, SiteId};
@@ -29,8 +29,15 @@ pub struct Fanout {
     outboxes: Arc<Outboxes>,
     journal: Journal,
     tracks: Tracks,
-    /// Whether the last frame of a camera at a model had objects.
-    occupied: Mutex<HashMap<(CameraId, ModelId), bool>>,
+    looks: Mutex<HashMap<(CameraId, ModelId), LastLook>>,
+}
+
+/// The last frame of a camera at a model.
+#[derive(Default)]
+struct LastLook {
+    had_objects: bool,
+    /// Its [`Frame::still`].
+    still: Duration,
 }
 
 impl Fanout {
@@ -42,8 +49,8 @@ impl Fanout {
         outboxes: Arc<Outboxes>,
         journal: Journal,
     ) -> Arc<Self> {
-        let (rules, occupied, tracks) = Default::default();
-        Arc::new(Self { site, rules, bus, store, outboxes, journal, tracks, occupied })
+        let (rules, looks, tracks) = Default::default();
+        Arc::new(Self { site, rules, bus, store, outboxes, journal, tracks, looks })
     }
 
     /// The rules that hear from now on.
@@ -63,7 +70,8 @@ impl Fanout {
 
     /// Takes what a model saw in a frame. Called on the slot's thread; returns at once.
     pub fn seen(&self, model: &ModelId, frame: &Frame, mut objects: Vec<Object>, steps: Steps) {
-        self.tracks.observe(model, frame, &mut objects);
+        let still = self.still_since_last(model, frame);
+        let update = self.tracks.observe(model, frame, still, &mut objects);
         let event = Arc::new(DetectionEvent {
             id: Uuid::now_v7(),
             site: self.site.clone(),
@@ -75,6 +83,9 @@ impl Fanout {
             width: frame.picture.width,
             height: frame.picture.height,
             objects,
+            zones: update.zones,
+            ended: update.ended,
+            still_s: still.as_secs_f64(),
         });
         let kept = (!event.objects.is_empty()).then(|| frame.clone());
         for rule in self.rules.load().iter().filter(|rule| rule.wants(&event.camera)) {
@@ -93,7 +104,18 @@ impl Fanout {
 
     fn is_worth_telling(&self, event: &DetectionEvent) -> bool {
         let now = !event.objects.is_empty();
-        let before = self.occupied.lock().insert((event.camera.clone(), event.model.clone()), now);
-        now || before == Some(true)
+        let mut looks = self.looks.lock();
+        let last = looks.entry((event.camera.clone(), event.model.clone())).or_default();
+        let before = std::mem::replace(&mut last.had_objects, now);
+        now || before || !event.ended.is_empty()
+    }
+
+    /// How much of the time since the model's last look at the camera was quiet.
+    fn still_since_last(&self, model: &ModelId, frame: &Frame) -> Duration {
+        let mut looks = self.looks.lock();
+        let last = looks.entry((frame.camera.clone(), model.clone())).or_default();
+        let still = frame.still.saturating_sub(last.still);
+        last.still = last.still.max(frame.still);
+        still
     }
 }

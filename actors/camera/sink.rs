@@ -46,6 +46,7 @@ impl MediaSink for StreamSink {
             pts: frame.pts,
             capture: frame.capture,
             decoded_at: self.clock.monotonic(),
+            still: std::time::Duration::ZERO,
             picture: frame.picture,
         };
         for feed in &self.feeds {

@@ -31,7 +31,8 @@ fn camera(id: &str) -> CameraId {
 
 fn frame(camera: &CameraId, index: u64) -> Frame {
     let capture = CaptureTime { at: Timestamp::now(), source: TimeSource::Pts };
-    Frame { camera: camera.clone(), index, pts: 0.0, capture, decoded_at: Duration::ZERO, picture: grey(8, 8) }
+    let (decoded_at, still) = Default::default();
+    Frame { camera: camera.clone(), index, pts: 0.0, capture, decoded_at, still, picture: grey(8, 8) }
 }
 
 fn pool() -> Arc<ModelPool> {

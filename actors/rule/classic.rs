@@ -4,7 +4,8 @@
 //! - The condition holds in a frame when EVERY entry of `when` finds its number of objects, among those whose box's bottom
 //!   centre lies in the zone.
 //! - An episode begins with the first frame in which the condition holds and ends with the first in which it does not, or with
-//!   a gap without frames that is longer than `held_for` (and than [`SHORTEST_GAP`]): nobody saw what happened meanwhile.
+//!   a gap without frames that is longer than `held_for` (and than [`SHORTEST_GAP`]): nobody saw what happened meanwhile. Time in
+//!   which frames were held back because nothing moved is no gap: what held before it has held through it.
 //! - The rule fires once an episode has lasted `held_for`, and again after each `cooldown` for as long as it lasts
 //!   (never again within it when the cooldown is zero). A new episode within the cooldown of the last alert is held back
 //!   until the cooldown is over.
@@ -126,7 +127,7 @@ impl RuleProgram for ClassicRule {
             }
             *state = CameraState { last: Timestamp::MIN, episode: None, last_alert: None };
         }
-        if state.last != Timestamp::MIN && between(state.last, event.ts) > longest_gap {
+        if state.last != Timestamp::MIN && between(state.last, event.ts).saturating_sub(still(event)) > longest_gap {
             state.episode = None;
         }
         state.last = event.ts;
@@ -160,6 +161,11 @@ impl RuleProgram for ClassicRule {
     fn stats(&self) -> RuleStats {
         self.stats
     }
+}
+
+/// The part of the time since the last frame in which nothing moved.
+fn still(event: &DetectionEvent) -> Duration {
+    Duration::try_from_secs_f64(event.still_s).unwrap_or(Duration::ZERO)
 }
 
 fn meets(object: &Object, condition: &Condition) -> bool {

@@ -64,6 +64,9 @@ fn seen(at: f64, objects: Vec<Object>) -> Arc<DetectionEvent> {
         width: 100,
         height: 100,
         objects,
+        zones: Default::default(),
+        ended: vec![],
+        still_s: 0.0,
     })
 }
 
@@ -190,4 +193,15 @@ fn a_late_event_is_counted_and_a_clock_that_was_set_back_begins_anew() {
     assert!(program.on_event(&seen(9.0, vec![person(0.9)])).is_empty());
     assert_eq!(program.stats().late, 1);
     assert_eq!(program.on_event(&seen(-3600.0, vec![person(0.9)])).len(), 1, "an hour back is another clock");
+}
+
+#[test]
+fn time_in_which_nothing_moved_is_no_gap_and_unseen_time_is_one() {
+    let parked = |at: f64, still_s: f64| {
+        Arc::new(DetectionEvent { still_s, ..DetectionEvent::clone(&seen(at, vec![person(0.9)])) })
+    };
+    let events = |still: f64| [parked(0.0, 0.0), parked(0.2, 0.0), parked(10.2, still), parked(20.2, still)];
+    let patient = || Rule { held_for: Duration::from_secs(5), ..rule() };
+    assert_eq!(fires(patient(), events(9.8)), [10.2]);
+    assert_eq!(fires(patient(), events(0.0)), [0.0; 0]);
 }

@@ -5,10 +5,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    time::Duration,
 };
 
 use jiff::SignedDuration;
-use parapet_actors::camera::tracking::{Geometry, Scene, Settings};
+use parapet_actors::camera::tracking::{Geometry, Look, Scene, Settings};
 use parapet_contracts::{BBox, Object, Timestamp};
 use serde_json::Value;
 
@@ -37,7 +38,8 @@ fn tracked(video: &str) -> BTreeMap<u64, Vec<Object>> {
             next += 1;
             next
         };
-        scene.observe(&Geometry::default(), at, (size[0], size[1]), &mut objects, id).unwrap();
+        let look = Look { at, size: (size[0], size[1]), still: Duration::ZERO };
+        scene.observe(&Geometry::default(), look, &mut objects, id).unwrap();
         (frame["i"].as_u64().unwrap(), objects)
     });
     frames.collect()

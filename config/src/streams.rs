@@ -1,7 +1,7 @@
 //! The streams that a rule's SQL can read.
 //!
-//! `detections` has one row for each object of each frame, `frames` one for each frame, also when nothing was seen. The
-//! columns are those of `docs/events.md`; whoever feeds an engine fills exactly them.
+//! `detections` has one row for each object of each frame, `frames` one for each frame, also when nothing was seen, and `tracks`
+//! one for each track that is new, goes on or ends in a frame. The columns are those of `docs/events.md`; whoever feeds an engine fills exactly them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,6 +15,9 @@ pub const DETECTIONS: &str = "detections";
 /// One row for each frame that a model looked at.
 pub const FRAMES: &str = "frames";
 
+/// One row for each change of a track: it is new, it was seen again, it ended.
+pub const TRACKS: &str = "tracks";
+
 /// The streams with their columns.
 pub fn catalog() -> Catalog {
     let float = || Type::Array(Box::new(Type::Float));
@@ -27,6 +30,9 @@ pub fn catalog() -> Catalog {
         ("entered", text()),
         ("left", text()),
         ("stationary", Type::Boolean),
+        ("new", Type::Boolean),
+        ("speed", Type::Float),
+        ("direction", Type::Float),
     ]));
     let frame = || {
         vec![
@@ -49,9 +55,29 @@ pub fn catalog() -> Catalog {
     ]);
     let mut frames = frame();
     frames.push(("objects", Type::Bigint));
+    let mut tracks = frame();
+    tracks.extend([
+        ("change", Type::String),
+        ("id", Type::Bigint),
+        ("label", Type::String),
+        ("class", Type::Bigint),
+        ("score", Type::Float),
+        ("box", float()),
+        ("since", Type::Datetime),
+        ("last_seen", Type::Datetime),
+        ("age", Type::Float),
+        ("zones", text()),
+        ("entered", text()),
+        ("left", text()),
+        ("crossed", text()),
+        ("stationary", Type::Boolean),
+        ("speed", Type::Float),
+        ("direction", Type::Float),
+    ]);
     let mut catalog = Catalog::new();
     catalog.add(stream(DETECTIONS, detections));
     catalog.add(stream(FRAMES, frames));
+    catalog.add(stream(TRACKS, tracks));
     catalog
 }
 

@@ -6,7 +6,12 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use parapet_actors::{camera::CameraStatus, model::ModelStatus, rule::RuleStatus, uploader::PumpStatus};
+use parapet_actors::{
+    camera::{CameraStatus, tracking::Followed},
+    model::ModelStatus,
+    rule::RuleStatus,
+    uploader::PumpStatus,
+};
 use parapet_contracts::{
     CameraId,
     camera::{Link, Place},
@@ -39,6 +44,9 @@ pub struct CameraInfo {
     source: String,
     models: Vec<String>,
     zones: BTreeMap<String, parapet_contracts::Polygon>,
+    lines: BTreeMap<String, parapet_contracts::Segment>,
+    /// What was counted, by model: tracks, zones, lines.
+    tracks: Vec<Followed>,
     place: Option<Place>,
     link: Option<Link>,
     sim: Option<String>,
@@ -162,6 +170,8 @@ fn camera_infos(state: &AppState) -> Vec<CameraInfo> {
             source: camera.source.location.to_string(),
             models: camera.models.iter().map(ToString::to_string).collect(),
             zones: camera.zones.clone(),
+            lines: camera.lines.clone(),
+            tracks: state.site.links().fanout.tracks().of(id),
             place: camera.place.clone(),
             link: camera.link,
             sim: camera.sim.clone(),

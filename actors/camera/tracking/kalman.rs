@@ -93,6 +93,18 @@ impl BoxFilter {
         }
     }
 
+    /// Nothing has moved: it is where it was.
+    pub(super) fn rest(&mut self) {
+        for axis in [&mut self.x, &mut self.y, &mut self.width, &mut self.height] {
+            axis.rate = 0.0;
+        }
+    }
+
+    /// How fast the centre moves, to the right and down, in pixels a second.
+    pub(super) fn velocity(&self) -> [f32; 2] {
+        [self.x.rate, self.y.rate]
+    }
+
     /// Takes what was seen.
     pub(super) fn correct(&mut self, seen: &BBox) {
         let noise = (MEASUREMENT * self.size()).powi(2);
@@ -117,12 +129,6 @@ impl BoxFilter {
     /// How uncertain the centre is, to the side and up and down: standard deviations in pixels.
     pub(super) fn spread(&self) -> [f32; 2] {
         [self.x.var_at.max(0.0).sqrt(), self.y.var_at.max(0.0).sqrt()]
-    }
-
-    /// The speed of the centre in pixels a second.
-    #[cfg(test)]
-    fn velocity(&self) -> [f32; 2] {
-        [self.x.rate, self.y.rate]
     }
 }
 

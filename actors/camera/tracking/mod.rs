@@ -10,14 +10,16 @@ mod overlap;
 mod scene;
 mod settings;
 mod stationary;
+mod tally;
 mod tracker;
 mod tracks;
 mod zones;
 
-pub use scene::{Geometry, Scene, SceneUpdate};
+pub use scene::{Geometry, Look, Scene, SceneUpdate};
 pub use settings::Settings;
+pub use tally::{LineTally, Tally, ZoneTally};
 pub use tracker::{CLOCK_WAS_SET, Ended, Late, Sighting, Tracker, Update};
-pub use tracks::Tracks;
+pub use tracks::{Followed, Tracks};
 
 #[cfg(test)]
 mod tests;

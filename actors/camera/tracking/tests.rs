@@ -1,7 +1,7 @@
 //! What the tracker and the scene promise together.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use jiff::SignedDuration;
 use parapet_contracts::{Object, Polygon, Segment, Side, Timestamp};
@@ -34,7 +34,7 @@ impl Bench {
 
     fn see(&mut self, seconds: f64, objects: &[Object]) -> Update {
         self.tracker
-            .update(at(seconds), objects, || {
+            .update(at(seconds), SignedDuration::ZERO, objects, || {
                 self.next += 1;
                 self.next
             })
@@ -85,7 +85,7 @@ proptest! {
             seconds += step;
             let objects: Vec<_> = things.iter().map(|&(c, s, x, y, side)| thing(c, s, [x, y, x + side, y + side])).collect();
             let before = tracker.kept();
-            let Ok(update) = tracker.update(at(seconds), &objects, || { next += 1; next }) else {
+            let Ok(update) = tracker.update(at(seconds), SignedDuration::ZERO, &objects, || { next += 1; next }) else {
                 prop_assert_eq!(tracker.kept(), before);
                 continue;
             };
@@ -161,7 +161,7 @@ fn a_frame_that_is_late_is_refused_and_a_clock_that_was_set_begins_anew() {
     let mut bench = Bench::new();
     (0..3).for_each(|i| drop(bench.see(10.0 + f64::from(i), &[person(100.0, 100.0)])));
     for late in [12.0, 11.5, 8.0] {
-        let refused = bench.tracker.update(at(late), &[person(100.0, 100.0)], || 99).unwrap_err();
+        let refused = bench.tracker.update(at(late), SignedDuration::ZERO, &[person(100.0, 100.0)], || 99).unwrap_err();
         assert_eq!(refused, Late { at: at(late), last: at(12.0) });
     }
     assert_eq!(bench.see(2.0, &[]).ended.len(), 1);
@@ -198,7 +198,8 @@ fn a_scene_tells_zones_and_lines_of_what_counts() {
             next += 1;
             next
         };
-        let update = scene.observe(&geometry, at(f64::from(i) * 0.2), (1000, 600), &mut objects, id).unwrap();
+        let look = Look { at: at(f64::from(i) * 0.2), size: (1000, 600), still: Duration::ZERO };
+        let update = scene.observe(&geometry, look, &mut objects, id).unwrap();
         crossings += update.crossings.get(&("gate".to_owned(), Side::Left)).copied().unwrap_or_default();
         let [object] = objects;
         let Some(track) = object.track else { continue };
@@ -229,10 +230,102 @@ fn more_objects_than_may_be_are_counted() {
     let objects: Vec<_> = (0..5).map(|i| person(150.0 * i as f32, 0.0)).collect();
     let mut next = 0;
     let update = tracker
-        .update(at(0.0), &objects, || {
+        .update(at(0.0), SignedDuration::ZERO, &objects, || {
             next += 1;
             next
         })
         .unwrap();
     assert_eq!((update.overflow, tracker.kept()), (2, 3));
+}
+
+/// A scene with a zone at the right half, its own ids, and a person.
+struct Stage {
+    scene: Scene,
+    geometry: Geometry,
+    next: u64,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let right = Polygon(vec![[0.5, 0.0], [1.0, 0.0], [1.0, 1.0], [0.5, 1.0]]);
+        let lines = [("gate".to_owned(), Segment([[0.5, 0.0], [0.5, 1.0]]))].into();
+        let geometry = Geometry { zones: [("yard".to_owned(), right)].into(), lines };
+        Self { scene: Scene::new(Settings::default()), geometry, next: 0 }
+    }
+
+    /// The object's track, when there is one, and what else the frame did. Of the time since the last frame, `still` seconds were quiet.
+    fn look(&mut self, seconds: f64, still: u64, x: Option<f32>) -> (Option<parapet_contracts::Track>, SceneUpdate) {
+        let mut objects: Vec<Object> = x.map(|x| person(x - 30.0, 300.0)).into_iter().collect();
+        let look = Look { at: at(seconds), size: (1000, 600), still: Duration::from_secs(still) };
+        let id = || {
+            self.next += 1;
+            self.next
+        };
+        let update = self.scene.observe(&self.geometry, look, &mut objects, id).unwrap();
+        (objects.pop().and_then(|object| object.track), update)
+    }
+}
+
+#[test]
+fn a_track_is_new_once_and_its_end_says_where_it_was_and_for_how_long() {
+    let mut stage = Stage::new();
+    let new: Vec<bool> =
+        (0..10).filter_map(|i| stage.look(0.2 * f64::from(i), 0, Some(700.0)).0).map(|t| t.new).collect();
+    assert_eq!(new, [true, false, false, false, false, false, false, false, false]);
+    assert_eq!(stage.scene.tally().zones["yard"].now, 1);
+    let ended: Vec<_> = (10..40).flat_map(|i| stage.look(0.2 * f64::from(i), 0, None).1.ended).collect();
+    let [ended] = &ended[..] else { panic!("{ended:?}") };
+    assert_eq!((ended.id, &*ended.label, ended.since, ended.last_seen), (1, "class-0", at(0.0), at(1.8)));
+    assert_eq!((&ended.zones[..], ended.dwell["yard"]), (&["yard".to_owned()][..], 1.8));
+    let tally = stage.scene.tally();
+    assert_eq!((tally.begun, tally.ended, tally.now), (1, 1, 0));
+    let yard = tally.zones["yard"];
+    assert_eq!((yard.now, yard.entered, yard.left, yard.dwell_s), (0, 1, 1, 1.8));
+}
+
+#[test]
+fn speed_and_direction_are_those_of_the_walker_and_who_waits_has_none() {
+    let mut stage = Stage::new();
+    let mut last = None;
+    (0..25).for_each(|i| last = stage.look(0.2 * f64::from(i), 0, Some(900.0 - 16.0 * i as f32)).0);
+    let walker = last.unwrap();
+    assert!(
+        (walker.speed - 80.0).abs() < 8.0 && walker.direction.is_some_and(|d| (d - 270.0).abs() < 3.0),
+        "{walker:?}"
+    );
+    let crossed = stage.scene.tally().lines["gate"];
+    assert_eq!((crossed.to_left, crossed.to_right), (0, 0), "he has not come clearly to the other side yet");
+    let mut last = None;
+    (25..80).for_each(|i| last = stage.look(0.2 * f64::from(i), 0, Some(480.0)).0);
+    let waiting = last.unwrap();
+    assert_eq!((waiting.stationary, waiting.speed, waiting.direction), (true, 0.0, None));
+    let crossed = stage.scene.tally().lines["gate"];
+    assert_eq!(crossed.to_left + crossed.to_right, 1);
+}
+
+#[test]
+fn time_in_which_nothing_moved_is_no_absence() {
+    let mut stage = Stage::new();
+    (0..10).for_each(|i| drop(stage.look(0.2 * f64::from(i), 0, Some(700.0))));
+    // Nothing moved, and nobody looked, for a minute, and again.
+    let (back, update) = stage.look(61.8, 60, Some(702.0));
+    let back = back.unwrap();
+    assert_eq!((back.id, back.stationary, update.ended.len()), (1, true, 0));
+    assert_eq!(back.dwell["yard"], 61.8);
+    assert_eq!(stage.look(121.8, 60, Some(702.0)).0.unwrap().id, 1);
+    // The same minute with frames in which nobody was seen ends it.
+    let mut ended = 0;
+    (0..200).for_each(|i| ended += stage.look(122.0 + 0.3 * f64::from(i), 0, None).1.ended.len());
+    assert_eq!(ended, 1);
+}
+
+#[test]
+fn who_was_gone_when_the_quiet_began_is_still_gone_after_it() {
+    let mut stage = Stage::new();
+    (0..10).for_each(|i| drop(stage.look(0.2 * f64::from(i), 0, Some(700.0 + 20.0 * i as f32))));
+    (10..14).for_each(|i| drop(stage.look(0.2 * f64::from(i), 0, None)));
+    let ended: Vec<_> = (0..20)
+        .flat_map(|i| stage.look(33.0 + 0.2 * f64::from(i), if i == 0 { 30 } else { 0 }, None).1.ended)
+        .collect();
+    assert_eq!(ended.len(), 1, "the quiet puts its end off and does not prevent it");
 }

@@ -6,6 +6,7 @@
 //! - no two objects of a frame have the same track, and no track takes more than one object of a frame;
 //! - an id is never given twice by one source of ids;
 //! - only the time of capture counts, never the number of frames, but for ending a track sooner than it could be seen again;
+//! - time in which nothing moved, so that nobody looked, is no absence: no track ends in it, and nothing is thought to have gone on;
 //! - a frame that is not newer than the last one is refused; a clock that was set back by more than [`CLOCK_WAS_SET`] begins anew;
 //! - it keeps at most [`Settings::most`] tracks.
 
@@ -42,6 +43,8 @@ struct Tracklet {
     still: Stillness,
     since: Timestamp,
     last_seen: Timestamp,
+    /// Time since it was last seen in which nobody looked.
+    excused: SignedDuration,
     sightings: u32,
     missed: u32,
     /// It was seen in enough frames.
@@ -61,6 +64,8 @@ pub struct Sighting {
     pub begun: bool,
     /// Whether the object stands still.
     pub stationary: bool,
+    /// How fast its centre moves, to the right and down, in pixels a second.
+    pub velocity: [f32; 2],
 }
 
 /// A track that ended.
@@ -108,18 +113,25 @@ impl Tracker {
         self.tracks.len()
     }
 
-    /// Takes the objects of a frame, the best first; `next_id` gives the ids of new tracks.
+    /// How many tracks count and neither stand still nor are gone for good: what somebody should keep an eye on.
+    pub fn moving(&self) -> usize {
+        self.tracks.iter().filter(|track| track.counts && !track.still.is_standing()).count()
+    }
+
+    /// Takes the objects of a frame, the best first; `next_id` gives the ids of new tracks. `still` is the part of the time since
+    /// the last frame in which nothing moved in the picture.
     ///
     /// # Errors
     /// When the frame is late.
     pub fn update(
         &mut self,
         at: Timestamp,
+        still: SignedDuration,
         objects: &[Object],
         mut next_id: impl FnMut() -> u64,
     ) -> Result<Update, Late> {
         let mut update = Update { sightings: vec![None; objects.len()], ..Update::default() };
-        self.advance(at, &mut update)?;
+        self.advance(at, still, &mut update)?;
         self.end_lost(at, &mut update);
         let usable = |object: &Object| object.bbox.is_finite() && object.bbox.area() > 0.0;
         let usable: Vec<usize> = (0..objects.len()).filter(|&i| usable(&objects[i])).collect();
@@ -145,18 +157,24 @@ impl Tracker {
     }
 
     /// Brings all tracks to the time of the frame.
-    fn advance(&mut self, at: Timestamp, update: &mut Update) -> Result<(), Late> {
+    fn advance(&mut self, at: Timestamp, still: SignedDuration, update: &mut Update) -> Result<(), Late> {
         if let Some(last) = self.last {
             let passed = at.duration_since(last);
             if passed <= SignedDuration::ZERO && passed >= -CLOCK_WAS_SET {
                 return Err(Late { at, last });
             }
-            if passed < SignedDuration::ZERO || passed > self.settings.longest_gap {
+            let still = still.min(passed).max(SignedDuration::ZERO);
+            let watched = passed - still;
+            if passed < SignedDuration::ZERO || watched > self.settings.longest_gap {
                 update.ended.extend(self.tracks.drain(..).map(|track| track.end()));
             }
-            let seconds = passed.as_secs_f32();
+            let seconds = watched.as_secs_f32();
             for track in &mut self.tracks {
                 let seen = track.missed == 0;
+                if still > SignedDuration::ZERO {
+                    track.excused += still;
+                    track.filter.rest();
+                }
                 track.filter.predict(seconds, seen);
                 track.missed = track.missed.saturating_add(1);
             }
@@ -222,6 +240,7 @@ impl Tracklet {
             still: Stillness::new(object.bbox, at),
             since: at,
             last_seen: at,
+            excused: SignedDuration::ZERO,
             sightings: 1,
             missed: 0,
             counts,
@@ -237,6 +256,7 @@ impl Tracklet {
             (self.class, self.other_class) = (object.class, 0);
         }
         self.last_seen = at;
+        self.excused = SignedDuration::ZERO;
         self.missed = 0;
         self.sightings = self.sightings.saturating_add(1);
         let begun = !self.counts && self.sightings >= needed;
@@ -246,12 +266,12 @@ impl Tracklet {
 
     fn sighting(&self, begun: bool) -> Sighting {
         let (id, since, counts) = (self.id, self.since, self.counts);
-        Sighting { id, since, counts, begun, stationary: self.still.is_standing() }
+        Sighting { id, since, counts, begun, stationary: self.still.is_standing(), velocity: self.filter.velocity() }
     }
 
     /// Asked before the frame of `at` is looked at, which counts as missed until then.
     fn may_come_back(&self, at: Timestamp, settings: &Settings) -> bool {
-        let gone = at.duration_since(self.last_seen);
+        let gone = at.duration_since(self.last_seen) - self.excused;
         if !self.counts {
             return gone <= settings.doubted_for || self.missed <= 1;
         }

@@ -11,16 +11,19 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use parapet_config::SiteConfig;
 use parapet_contracts::{CameraId, Frame, ModelId, Object};
 use parking_lot::Mutex;
+use serde::Serialize;
 
 use super::{
-    scene::{Geometry, Scene, SceneUpdate},
+    scene::{Geometry, Look, Scene, SceneUpdate},
     settings::Settings,
+    tally::Tally,
 };
 
 type Key = (CameraId, ModelId);
@@ -29,11 +32,21 @@ type Key = (CameraId, ModelId);
 #[derive(Default)]
 pub struct Tracks {
     last_id: AtomicU64,
-    followed: ArcSwap<HashMap<Key, Followed>>,
+    followed: ArcSwap<HashMap<Key, SceneOf>>,
+}
+
+/// What was counted of a camera as one model sees it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Followed {
+    /// The model.
+    pub model: ModelId,
+    /// The counts.
+    #[serde(flatten)]
+    pub tally: Tally,
 }
 
 #[derive(Clone)]
-struct Followed {
+struct SceneOf {
     geometry: Arc<Geometry>,
     scene: Arc<Mutex<Scene>>,
 }
@@ -50,19 +63,23 @@ impl Tracks {
                 let key = (camera.id.clone(), model.clone());
                 let scene = old.get(&key).map(|followed| Arc::clone(&followed.scene));
                 let scene = scene.unwrap_or_else(|| Arc::new(Mutex::new(Scene::new(Settings::default()))));
-                new.insert(key, Followed { geometry: Arc::clone(&geometry), scene });
+                new.insert(key, SceneOf { geometry: Arc::clone(&geometry), scene });
             }
         }
         self.followed.store(Arc::new(new));
     }
 
-    /// Writes into the objects of a frame, the best first, what is known of them over time.
-    pub fn observe(&self, model: &ModelId, frame: &Frame, objects: &mut [Object]) {
+    /// Writes into the objects of a frame, the best first, what is known of them over time, and returns what else it did; nothing when
+    /// the model's objects are not followed. `still` is the part of the time since the model's last look at this camera in which
+    /// nothing moved.
+    pub fn observe(&self, model: &ModelId, frame: &Frame, still: Duration, objects: &mut [Object]) -> SceneUpdate {
         let followed = self.followed.load();
-        let Some(Followed { geometry, scene }) = followed.get(&(frame.camera.clone(), model.clone())) else { return };
-        let size = (frame.picture.width, frame.picture.height);
+        let Some(SceneOf { geometry, scene }) = followed.get(&(frame.camera.clone(), model.clone())) else {
+            return SceneUpdate::default();
+        };
+        let look = Look { at: frame.capture.at, size: (frame.picture.width, frame.picture.height), still };
         let next_id = || self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let seen = scene.lock().observe(geometry, frame.capture.at, size, objects, next_id);
+        let seen = scene.lock().observe(geometry, look, objects, next_id);
         let count = |name: &'static str, by: u64| {
             if by > 0 {
                 metrics::counter!(name, "camera" => frame.camera.to_string(), "model" => model.to_string())
@@ -70,18 +87,44 @@ impl Tracks {
             }
         };
         match seen {
-            Ok(SceneUpdate { begun, ended, crossings, overflow }) => {
-                count("parapet_tracks_begun_total", begun);
-                count("parapet_tracks_ended_total", ended.len() as u64);
-                count("parapet_track_overflow_total", overflow);
-                for ((line, side), by) in crossings {
+            Ok(update) => {
+                count("parapet_tracks_begun_total", update.begun);
+                count("parapet_tracks_ended_total", update.ended.len() as u64);
+                count("parapet_track_overflow_total", update.overflow);
+                for ((line, side), by) in &update.crossings {
                     let (camera, model) = (frame.camera.to_string(), model.to_string());
-                    metrics::counter!("parapet_line_crossings_total", "camera" => camera, "model" => model, "line" => line, "to" => side.as_str())
-                        .increment(by);
+                    metrics::counter!("parapet_line_crossings_total", "camera" => camera, "model" => model, "line" => line.clone(), "to" => side.as_str())
+                        .increment(*by);
                 }
+                for (zone, tracks) in &update.zones {
+                    let (camera, model) = (frame.camera.to_string(), model.to_string());
+                    metrics::gauge!("parapet_zone_tracks", "camera" => camera, "model" => model, "zone" => zone.clone())
+                        .set(f64::from(*tracks));
+                }
+                update
             }
-            Err(_late) => count("parapet_track_late_total", 1),
+            Err(_late) => {
+                count("parapet_track_late_total", 1);
+                SceneUpdate::default()
+            }
         }
+    }
+
+    /// What was counted of a camera, by model.
+    pub fn of(&self, camera: &CameraId) -> Vec<Followed> {
+        let followed = self.followed.load();
+        let own = followed.iter().filter(|((id, _), _)| id == camera);
+        let mut own: Vec<_> = own
+            .map(|((_, model), of)| Followed { model: model.clone(), tally: of.scene.lock().tally().clone() })
+            .collect();
+        own.sort_by(|a, b| a.model.cmp(&b.model));
+        own
+    }
+
+    /// True while an object of this camera is followed that does not stand still.
+    pub fn moving(&self, camera: &CameraId) -> bool {
+        let followed = self.followed.load();
+        followed.iter().any(|((id, _), of)| id == camera && of.scene.lock().tally().moving > 0)
     }
 }
 
@@ -123,10 +166,11 @@ mod tests {
         let capture = CaptureTime { at, source: TimeSource::Pts };
         let camera = CameraId::new("gate").unwrap();
         let picture = grey(100, 100);
-        let frame = Frame { camera, index: 0, pts: 0.0, capture, decoded_at: Default::default(), picture };
+        let (decoded_at, still) = Default::default();
+        let frame = Frame { camera, index: 0, pts: 0.0, capture, decoded_at, still, picture };
         let bbox = [10.0, 10.0, 30.0, 70.0].into();
         let mut objects = [Object { label: "person".to_owned(), class: 0, score: 0.9, bbox, track: None }];
-        tracks.observe(&ModelId::new(model).unwrap(), &frame, &mut objects);
+        tracks.observe(&ModelId::new(model).unwrap(), &frame, Duration::ZERO, &mut objects);
         let [object] = objects;
         object.track
     }

@@ -24,8 +24,8 @@ pub(super) struct Visit {
     pub inside: BTreeMap<String, f64>,
     /// It came into these.
     pub entered: Vec<String>,
-    /// It left these.
-    pub left: Vec<String>,
+    /// It left these, after so many seconds.
+    pub left: BTreeMap<String, f64>,
 }
 
 /// Where one object stands, since when.
@@ -55,14 +55,25 @@ impl Whereabouts {
                 Some(since) if inside || distance(zone, point) <= margin => {
                     visit.inside.insert(name.clone(), at.duration_since(*since).as_secs_f64());
                 }
-                Some(_) => {
+                Some(since) => {
+                    visit.left.insert(name.clone(), at.duration_since(*since).as_secs_f64());
                     self.0.remove(name);
-                    visit.left.push(name.clone());
                 }
                 None => {}
             }
         }
         visit
+    }
+
+    /// The zones that it stands in, and for how many seconds it had when it was seen at `last_seen`.
+    pub(super) fn dwell(&self, last_seen: Timestamp) -> BTreeMap<String, f64> {
+        let seconds = |since: &Timestamp| last_seen.duration_since(*since).as_secs_f64();
+        self.0.iter().map(|(name, since)| (name.clone(), seconds(since))).collect()
+    }
+
+    /// The names of the zones that it stands in.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.0.keys()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::{
-    BBox, EvidenceRef, ModelId, Object, RuleId, Severity, TimeSource, Track,
+    BBox, EndedTrack, EvidenceRef, ModelId, Object, RuleId, Severity, TimeSource, Track,
     status::{Health, StatusEvent},
 };
 use uuid::Uuid;
@@ -28,6 +28,9 @@ fn object() -> Object {
             dwell: [("ramp".to_owned(), 0.0)].into(),
             crossed_to: Default::default(),
             stationary: false,
+            new: true,
+            speed: 41.5,
+            direction: Some(92.0),
         }),
     }
 }
@@ -44,6 +47,18 @@ fn detection() -> DetectionEvent {
         width: 1280,
         height: 720,
         objects: vec![object()],
+        zones: [("ramp".to_owned(), 1)].into(),
+        ended: vec![EndedTrack {
+            id: 5,
+            label: "person".into(),
+            class: 0,
+            since: "2026-11-23T06:29:12Z".parse().unwrap(),
+            last_seen: "2026-11-23T06:30:11Z".parse().unwrap(),
+            bbox: BBox { x1: 1.0, y1: 2.0, x2: 30.5, y2: 80.0 },
+            zones: vec!["ramp".into()],
+            dwell: [("ramp".to_owned(), 31.5)].into(),
+        }],
+        still_s: 4.5,
     }
 }
 

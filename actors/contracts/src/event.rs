@@ -30,6 +30,19 @@ pub struct DetectionEvent {
     pub height: u32,
     /// What was seen, highest score first. Empty when nothing was.
     pub objects: Vec<Object>,
+    /// How many tracks are in each of the camera's zones, those that are hidden for a moment included. Empty where nothing tracks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zones: BTreeMap<String, u32>,
+    /// Tracks that ended with this frame.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<EndedTrack>,
+    /// Of the time since the frame that this model looked at before: so many seconds in which nothing moved, so that no model was asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub still_s: f64,
+}
+
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }
 
 /// One thing that a model saw.
@@ -77,4 +90,57 @@ pub struct Track {
     /// Whether it stands still.
     #[serde(default)]
     pub stationary: bool,
+    /// Whether this frame is the first in which it has a track.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new: bool,
+    /// How fast its centre moves, in pixels of the source picture a second.
+    #[serde(default)]
+    pub speed: f32,
+    /// Where to: degrees from the top of the picture, clockwise; 90 is to the right. Absent while its speed tells none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<f32>,
+}
+
+impl Track {
+    /// A track that was just seen and of which nothing else is known.
+    pub fn new(id: u64, since: Timestamp) -> Self {
+        Self {
+            id,
+            zones: Vec::new(),
+            crossed: Vec::new(),
+            since,
+            entered: Vec::new(),
+            left: Vec::new(),
+            dwell: BTreeMap::new(),
+            crossed_to: BTreeMap::new(),
+            stationary: false,
+            new: false,
+            speed: 0.0,
+            direction: None,
+        }
+    }
+}
+
+/// A track whose object is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndedTrack {
+    /// Its id.
+    pub id: u64,
+    /// The label that it had last.
+    pub label: String,
+    /// The class that it had last.
+    pub class: u32,
+    /// When it was first seen.
+    pub since: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// Where it was last seen, in pixels of the source picture.
+    #[serde(rename = "box")]
+    pub bbox: BBox,
+    /// Names of the zones that it was last in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<String>,
+    /// Seconds that it had been in each of `zones` when it was last seen.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dwell: BTreeMap<String, f64>,
 }

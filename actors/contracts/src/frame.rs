@@ -38,6 +38,9 @@ pub struct Frame {
     pub capture: CaptureTime,
     /// The monotonic time (of the site's clock) at which it left the decoder, in nanoseconds.
     pub decoded_at: std::time::Duration,
+    /// For how long, by capture time, the camera's frames were held back up to this one because nothing moved: a sum that only grows
+    /// while the site runs. Whoever looks at frames learns from the difference how much of a gap was quiet.
+    pub still: std::time::Duration,
     /// The pixels.
     pub picture: Picture,
 }

@@ -23,7 +23,7 @@ pub mod topics;
 pub use alert::{Alert, AlertDraft, EvidenceRef, Severity};
 pub use clock::{Clock, SystemClock};
 pub use error::{ErrorKind, ErrorRecord};
-pub use event::{DetectionEvent, Object, Track};
+pub use event::{DetectionEvent, EndedTrack, Object, Track};
 pub use frame::{CaptureTime, Frame, TimeSource};
 pub use geometry::{BBox, Polygon, Segment, Side};
 pub use ids::{CameraId, ModelId, RuleId, SiteId, UploaderId};

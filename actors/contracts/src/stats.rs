@@ -20,13 +20,17 @@ pub enum DropReason {
     InferenceFailed,
     /// A bounded queue was full.
     QueueFull,
+    /// Nothing moved in the picture.
+    Still,
+    /// The camera is idle, and only keyframes are decoded.
+    Idle,
     /// The peer is away, and the kind is one that is not kept.
     Disconnected,
 }
 
 impl DropReason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::RateLimit,
         Self::Superseded,
         Self::Corrupt,
@@ -34,6 +38,8 @@ impl DropReason {
         Self::NoReceiver,
         Self::InferenceFailed,
         Self::QueueFull,
+        Self::Still,
+        Self::Idle,
         Self::Disconnected,
     ];
 
@@ -47,6 +53,8 @@ impl DropReason {
             Self::NoReceiver => "no_receiver",
             Self::InferenceFailed => "inference_failed",
             Self::QueueFull => "queue_full",
+            Self::Still => "still",
+            Self::Idle => "idle",
             Self::Disconnected => "disconnected",
         }
     }

@@ -139,7 +139,7 @@ impl SqlRule {
         }
         let zone = self.rule.time_zone.clone();
         let reads = |stream: &str| self.plan.source(stream).is_some();
-        let (frames, detections) = (reads(streams::FRAMES), reads(streams::DETECTIONS));
+        let [frames, detections, tracks] = [streams::FRAMES, streams::DETECTIONS, streams::TRACKS].map(reads);
         let mut put_out: Vec<(Option<usize>, Emission)> = Vec::new();
         let engine = self.engine(at);
         if frames {
@@ -154,6 +154,12 @@ impl SqlRule {
                 let data = rows::detection(&common, object, &zone);
                 engine.push(&Event { stream: Arc::clone(&stream), at, data, meta: None });
                 put_out.extend(engine.drain().map(|emission| (Some(index), emission)));
+            }
+        }
+        if tracks {
+            for (index, data) in rows::tracks(event, &zone) {
+                engine.push(&Event { stream: streams::TRACKS.into(), at, data, meta: None });
+                put_out.extend(engine.drain().map(|emission| (index, emission)));
             }
         }
         if self.plan.window.is_some() {

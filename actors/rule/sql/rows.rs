@@ -51,6 +51,56 @@ fn tracked(track: &Track, zone: &TimeZone) -> Object {
     out
 }
 
+/// The rows of `tracks` of a frame, each with the index of its object; a track that ended has none.
+pub(super) fn tracks(event: &DetectionEvent, zone: &TimeZone) -> Vec<(Option<usize>, Arc<Object>)> {
+    let common = common(event, zone);
+    let seen = event.objects.iter().enumerate().filter_map(|(index, object)| {
+        let track = object.track.as_ref()?;
+        let mut row = common.clone();
+        let change = if track.new { "new" } else { "update" };
+        describe(&mut row, change, track.id, (&object.label, object.class, object.bbox.into()));
+        lifetime(&mut row, (track.since, event.ts), zone);
+        row.set("score", float(object.score));
+        let lists =
+            [("zones", &track.zones), ("entered", &track.entered), ("left", &track.left), ("crossed", &track.crossed)];
+        lists.into_iter().for_each(|(name, texts)| row.set(name, list(texts)));
+        row.set("stationary", Value::Bool(track.stationary));
+        row.set("speed", float(track.speed));
+        if let Some(direction) = track.direction {
+            row.set("direction", float(direction));
+        }
+        Some((Some(index), Arc::new(row)))
+    });
+    let ended = event.ended.iter().map(|track| {
+        let mut row = common.clone();
+        describe(&mut row, "end", track.id, (&track.label, track.class, track.bbox.into()));
+        lifetime(&mut row, (track.since, track.last_seen), zone);
+        row.set("zones", list(&track.zones));
+        // Whoever is gone has left where he was.
+        row.set("left", list(&track.zones));
+        (None, Arc::new(row))
+    });
+    seen.chain(ended).collect()
+}
+
+fn describe(row: &mut Object, change: &str, id: u64, (label, class, edges): (&str, u32, [f32; 4])) {
+    row.set("change", Value::str(change));
+    row.set("id", int(id));
+    row.set("label", Value::str(label));
+    row.set("class", Value::Int(i64::from(class)));
+    row.set("box", Value::array(edges.into_iter().map(float).collect()));
+}
+
+fn lifetime(row: &mut Object, (since, last_seen): (Timestamp, Timestamp), zone: &TimeZone) {
+    row.set("since", time(since, zone));
+    row.set("last_seen", time(last_seen, zone));
+    row.set("age", Value::Float(last_seen.duration_since(since).as_secs_f64()));
+}
+
+fn list(texts: &[String]) -> Value {
+    Value::array(texts.iter().map(Value::str).collect())
+}
+
 fn time(ts: Timestamp, zone: &TimeZone) -> Value {
     Value::Time(Instant::from_millis(ts.as_millisecond(), zone.clone()))
 }

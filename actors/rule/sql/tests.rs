@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 use parapet_config::{Rule, RuleBody};
 use parapet_contracts::{
-    AlertDraft, BBox, CameraId, DetectionEvent, ModelId, Object, RuleId, Severity, SiteId, TimeSource, Timestamp,
-    ports::rule::RuleProgram,
+    AlertDraft, BBox, CameraId, DetectionEvent, EndedTrack, ModelId, Object, RuleId, Severity, SiteId, TimeSource,
+    Timestamp, Track, ports::rule::RuleProgram,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -66,6 +66,9 @@ fn seen(id: &str, at: i64, labels: &[&str]) -> Arc<DetectionEvent> {
         width: 100,
         height: 100,
         objects: labels.iter().map(object).collect(),
+        zones: Default::default(),
+        ended: vec![],
+        still_s: 0.0,
     })
 }
 
@@ -185,4 +188,41 @@ proptest! {
         let late: Vec<_> = late.into_iter().map(|(_, event)| event).collect();
         prop_assert_eq!(once, replay(&late));
     }
+}
+
+/// One object, on track 7 since a second ago.
+fn followed(at: i64, new: bool) -> Arc<DetectionEvent> {
+    let mut event = DetectionEvent::clone(&seen("gate", at, &["person"]));
+    event.objects[0].track = Some(Track { new, zones: vec!["dock".to_owned()], ..Track::new(7, after(at - 1_000)) });
+    Arc::new(event)
+}
+
+#[test]
+fn a_rule_hears_that_a_track_is_new_and_that_it_ended() {
+    let mut arrivals = program(rule("SELECT id, change FROM tracks WHERE change = 'new'"));
+    assert_eq!(told(&arrivals.on_event(&followed(0, true))), [(0, "Crowd: change new, id 7 at gate".to_owned())]);
+    assert_eq!(arrivals.on_event(&followed(200, false)), []);
+    assert_eq!(arrivals.on_event(&seen("gate", 400, &["person"])), [], "what has no track has no row");
+
+    let mut stays = program(rule(
+        "SELECT id, age FROM tracks WHERE change = 'end' AND array_contains(`left`, 'dock') AND age > 60",
+    ));
+    assert_eq!(stays.on_event(&followed(0, false)), []);
+    let ended = |at: i64, since: i64| {
+        let (zones, dwell) = (vec!["dock".to_owned()], Default::default());
+        let bbox = BBox::from([1.0, 2.0, 3.0, 4.0]);
+        let gone = EndedTrack {
+            id: 7,
+            label: "person".to_owned(),
+            class: 0,
+            since: after(since),
+            last_seen: after(at - 2_000),
+            bbox,
+            zones,
+            dwell,
+        };
+        Arc::new(DetectionEvent { ended: vec![gone], ..DetectionEvent::clone(&seen("gate", at, &[])) })
+    };
+    assert_eq!(stays.on_event(&ended(62_000, 0)), [], "60 s are not more than 60");
+    assert_eq!(told(&stays.on_event(&ended(70_000, 0))), [(70_000, "Crowd: age 68, id 7 at gate".to_owned())]);
 }

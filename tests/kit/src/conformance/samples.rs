@@ -61,6 +61,9 @@ pub fn event(number: u64, camera: &str, seconds: u64) -> Arc<DetectionEvent> {
         width: 1280,
         height: 720,
         objects: vec![object()],
+        zones: Default::default(),
+        ended: vec![],
+        still_s: 0.0,
     })
 }
 
@@ -109,6 +112,9 @@ fn object() -> Object {
             dwell: [("yard".to_owned(), 1.5)].into(),
             crossed_to: [("gate".to_owned(), Side::Left)].into(),
             stationary: true,
+            new: false,
+            speed: 0.0,
+            direction: None,
         }),
     }
 }
