@@ -42,9 +42,54 @@ const RULES: [(&str, bool); 14] = [
     ("SELECT n FROM timed WHERE label = 'person'", true),
 ];
 
-fn engine(rule: usize, start: i64) -> Engine {
-    let (sql, event_time) = RULES[rule];
-    let options = RuleOptions { event_time, idle_timeout: Some(3_000), ..RuleOptions::default() };
+/// Conditions of which filters are put together: most can be looked up, some cannot, some fail on some values.
+const CONDITIONS: [&str; 24] = [
+    "label = 'person'",
+    "'car' = label",
+    "label != 'dog'",
+    "label IN ('person', 'car')",
+    "label IN ('dog', 'dog')",
+    "label LIKE 'p%'",
+    "label NOT LIKE '%a%'",
+    "label > 'd'",
+    "label BETWEEN 'a' AND 'd'",
+    "camera = 1",
+    "camera = 1.0",
+    "camera IN (1, 2.0)",
+    "camera = true",
+    "n > 10",
+    "20 >= n",
+    "n > 9223372036854775806",
+    "n BETWEEN 5 AND 30",
+    "n NOT BETWEEN 5 AND 30",
+    "n * 2 < 40",
+    "n % 2 = 0",
+    "n / 0 > 1",
+    "NOT label = 'dog'",
+    "ts < 20000",
+    "missing = 1",
+];
+
+fn rule() -> impl Strategy<Value = (String, bool)> {
+    let fixed = prop::sample::select(RULES.to_vec()).prop_map(|(sql, event_time)| (sql.to_owned(), event_time));
+    let condition = prop::sample::select(CONDITIONS.to_vec());
+    let link = prop::sample::select(vec!["AND", "AND", "AND", "OR"]);
+    let made = prop::collection::vec((link, condition), 1..5).prop_map(|parts| {
+        let mut filter = String::new();
+        for (place, (link, condition)) in parts.iter().enumerate() {
+            match (place, *link) {
+                (0, _) => filter.push_str(condition),
+                (1, _) => filter = format!("{filter} {link} {condition}"),
+                (_, link) => filter = format!("({filter}) {link} {condition}"),
+            }
+        }
+        (format!("SELECT n, label FROM detections WHERE {filter}"), false)
+    });
+    prop_oneof![1 => fixed, 2 => made]
+}
+
+fn engine((sql, event_time): &(String, bool), start: i64) -> Engine {
+    let options = RuleOptions { event_time: *event_time, idle_timeout: Some(3_000), ..RuleOptions::default() };
     Engine::new(sql, &catalog(), options, start).unwrap_or_else(|e| panic!("{sql}: {e}"))
 }
 
@@ -83,27 +128,27 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 96,
+        cases: 256,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/regressions/rules_together.txt"))),
         ..ProptestConfig::default()
     })]
 
     #[test]
     fn each_rule_puts_out_what_it_would_alone(
-        rules in prop::collection::vec(0_usize..RULES.len(), 1..12),
+        rules in prop::collection::vec(rule(), 1..16),
         steps in prop::collection::vec(step(), 1..60),
         added_at in 0_usize..30,
     ) {
         let mut set = RuleSet::new();
-        let mut alone: Vec<_> = rules.iter().map(|r| (engine(*r, 0), Vec::new())).collect();
-        let ids: Vec<_> = rules.iter().map(|r| set.add(engine(*r, 0))).collect();
+        let mut alone: Vec<_> = rules.iter().map(|r| (engine(r, 0), Vec::new())).collect();
+        let ids: Vec<_> = rules.iter().map(|r| set.add(engine(r, 0))).collect();
         let mut together = vec![Vec::new(); rules.len()];
         let (mut now, mut late) = (0, None);
         for (i, step) in steps.iter().enumerate() {
             let at = now + step.gap;
             now = now.max(at);
             if i == added_at {
-                late = Some(set.add(engine(0, now)));
+                late = Some(set.add(engine(&rules[0], now)));
             }
             if i == added_at + 10 {
                 prop_assert!(late.and_then(|id| set.remove(id)).is_some());
@@ -127,7 +172,7 @@ proptest! {
             }
         }
         for (place, (engine, out)) in alone.iter().enumerate() {
-            let sql = RULES[rules[place]].0;
+            let sql = &rules[place].0;
             prop_assert_eq!(&together[place], out, "{}", sql);
             prop_assert_eq!(set.counters(ids[place]).unwrap(), engine.counters(), "{}", sql);
         }

@@ -13,6 +13,11 @@ use crate::value::{Object, Value, parse_time, to_time};
 impl Engine {
     /// An event has come. Timers that are due before it fire first.
     pub fn push(&mut self, event: &Event) {
+        self.take(event, false);
+    }
+
+    /// As [`Engine::push`], of an event for which WHERE is perhaps known to hold.
+    pub(crate) fn take(&mut self, event: &Event, accepted: bool) {
         self.advance(event.at);
         self.counters.events_in += 1;
         let plan = Arc::clone(&self.plan);
@@ -51,7 +56,7 @@ impl Engine {
                 self.counters.dropped_rows += watermarks.bound(self.options.max_rows) as u64;
                 self.released(released);
             }
-            None => self.row(row),
+            None => self.row(row, accepted),
         }
     }
 

@@ -236,7 +236,7 @@ impl Engine {
             self.advance(at);
         }
         let row = Row::new(0, at, data, None, &self.plan.columns);
-        self.row(row);
+        self.row(row, false);
     }
 
     /// The watermark has come this far.

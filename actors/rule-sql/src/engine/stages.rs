@@ -14,7 +14,7 @@ impl Engine {
     pub(super) fn released(&mut self, released: Vec<Released>) {
         for item in released {
             match item {
-                Released::Row(row) => self.row(Arc::unwrap_or_clone(row)),
+                Released::Row(row) => self.row(Arc::unwrap_or_clone(row), false),
                 Released::Watermark(time) => {
                     let complete = self.window.as_mut().map(|w| w.advance(time)).unwrap_or_default();
                     self.complete(complete);
@@ -23,8 +23,8 @@ impl Engine {
         }
     }
 
-    /// A row of a stream, in its turn.
-    pub(super) fn row(&mut self, row: Row) {
+    /// A row of a stream, in its turn. `accepted`: WHERE is known to hold for it.
+    pub(super) fn row(&mut self, row: Row, accepted: bool) {
         let tuple = match self.analyze(row) {
             Ok(tuple) => tuple,
             Err(e) => return self.emit_error(&e.to_string()),
@@ -33,14 +33,15 @@ impl Engine {
         match (&plan.window, &tuple) {
             (Some(window), Tuple::One(row)) => self.enter_window(window, row, &tuple),
             (None, Tuple::One(row)) if !plan.joins.is_empty() => self.with_tables(row),
-            _ => self.single(&plan, &tuple),
+            _ => self.single(&plan, &tuple, accepted),
         }
     }
 
     /// A statement without window and join: a row at a time.
-    fn single(&mut self, plan: &Plan, tuple: &Tuple) {
+    fn single(&mut self, plan: &Plan, tuple: &Tuple, accepted: bool) {
         let shared = self.shared(&self.env);
-        let result = exec::accepts(plan, &shared, tuple).and_then(|accepted| {
+        let accepts = if accepted { Ok(true) } else { exec::accepts(plan, &shared, tuple) };
+        let result = accepts.and_then(|accepted| {
             if !accepted {
                 return Ok(None);
             }

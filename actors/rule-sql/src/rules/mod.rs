@@ -1,123 +1,89 @@
 //! Many rules on the same streams.
 //!
-//! A [`RuleSet`] hands each event to the rules that read its stream, and wakes a rule only when its timer is due. A rule
-//! that begins with a comparison, as in `WHERE label = 'person' AND …`, is not even woken for an event with another
-//! label: such rules share one look-up. What comes out, and what is counted, is as if each rule had been run alone.
+//! A [`RuleSet`] hands each event to the rules that read its stream, and wakes a rule only when its timer is due. Rules
+//! whose filters begin with conditions on single columns, as in `WHERE label = 'person' AND score > 0.8 AND …`, are not
+//! even woken for an event for which these do not hold: the conditions of all rules are indexed by column and value, each
+//! is evaluated once an event, and a filter that consists of such conditions alone is not evaluated again by the rule.
+//! What comes out, and what is counted, is as if each rule had been run alone.
+//!
+//! Whoever runs a set calls [`RuleSet::push`] for each event, once for all rules, [`RuleSet::advance`] when
+//! [`RuleSet::next_timer`] is due, and [`RuleSet::drain`] after either. A rule is added from an [`Engine`], new or
+//! restored; [`RuleSet::with`] reaches it, e.g. for a checkpoint, after telling it what it was not woken for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod index;
+mod predicate;
+mod slots;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::ast::Op;
+use self::index::Index;
+use self::predicate::{Predicate, leading};
+use self::slots::Slots;
 use crate::engine::{Counters, Emission, Engine, Event};
-use crate::expr::Node;
 use crate::plan::Plan;
-use crate::value::Value;
 
 /// The number of a rule in its set: rules that were added earlier have smaller ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RuleId(u64);
+pub struct RuleId {
+    serial: u64,
+    slot: usize,
+}
 
 /// Rules that run together.
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
-    rules: BTreeMap<RuleId, Member>,
+    rules: Slots<Member>,
     streams: HashMap<Arc<str>, Stream>,
     timers: BTreeSet<(i64, RuleId)>,
     /// Rules with emissions that nobody has taken.
-    waiting: BTreeSet<RuleId>,
+    waiting: Vec<RuleId>,
     added: u64,
     now: i64,
+    /// The rules that the event at hand concerns, and whether their filters are known to hold.
+    concerned: Vec<(usize, bool)>,
 }
 
 #[derive(Debug, Clone)]
 struct Member {
+    id: RuleId,
     engine: Engine,
     timer: Option<i64>,
-    gate: Option<Gate>,
-    /// For a rule with a gate: how many events its stream had when the rule was last settled, and how many of those
-    /// since it was woken for.
+    waits: bool,
+    /// Where an indexed rule is: its stream and its group.
+    indexed: Option<(Arc<str>, usize)>,
+    /// For an indexed rule: how many events its stream had when the rule was last settled, and how many of those since
+    /// it was woken for.
     base: u64,
     woken: u64,
-}
-
-/// A comparison without which a rule does not hold.
-#[derive(Debug, Clone, PartialEq)]
-struct Gate {
-    stream: Arc<str>,
-    column: Arc<str>,
-    wanted: Value,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Stream {
     events: u64,
     /// Rules that are woken for every event.
-    open: Vec<RuleId>,
-    /// By column: the rules that wait for one value of it.
-    gated: BTreeMap<Arc<str>, Gated>,
+    open: Vec<usize>,
+    index: Index,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Gated {
-    texts: HashMap<Arc<str>, Vec<RuleId>>,
-    numbers: HashMap<i64, Vec<RuleId>>,
-}
-
-impl Gate {
-    /// The first condition of a rule that keeps no state but its hits, when that is `column = value`.
-    fn of(engine: &Engine) -> Option<Self> {
-        let plan = engine.plan();
-        let [source] = plan.sources.as_slice() else { return None };
-        let simple = plan.window.is_none()
-            && plan.analytics.is_empty()
-            && !engine.options().event_time
-            && source.relation.columns.is_empty()
-            && !source.relation.table
-            && source.known_as == source.name;
-        let mut first = plan.filter.as_ref().filter(|_| simple)?;
-        // A condition further on may fail with an error before the comparison is reached: only the first one counts.
-        while let Node::Binary(Op::And, left, _) = first {
-            first = left;
-        }
-        let Node::Binary(Op::Eq, left, right) = first else { return None };
-        let (Node::Column(number), Node::Const(wanted)) = (left.as_ref(), right.as_ref()) else { return None };
-        let column = Arc::clone(&plan.columns.get(*number)?.name);
-        let indexed = matches!(wanted, Value::Str(_) | Value::Int(_));
-        indexed.then(|| Self { stream: Arc::clone(&source.name), column, wanted: wanted.clone() })
+/// The stream of a rule that need not see every event, the conditions that its filter begins with, and whether the filter
+/// has no others.
+fn conditions(engine: &Engine) -> Option<(Arc<str>, Vec<Predicate>, bool)> {
+    let plan = engine.plan();
+    let [source] = plan.sources.as_slice() else { return None };
+    let relation = &source.relation;
+    let judges_rows_alone = plan.window.is_none() && plan.analytics.is_empty() && !engine.options().event_time;
+    // With two names, an event of either is the rule's.
+    if !judges_rows_alone || relation.table || relation.flag("STRICT_VALIDATION") || source.known_as != source.name {
+        return None;
     }
-}
-
-impl Gated {
-    fn list(&mut self, wanted: &Value) -> Option<&mut Vec<RuleId>> {
-        match wanted {
-            Value::Str(text) => Some(self.texts.entry(Arc::clone(text)).or_default()),
-            Value::Int(number) => Some(self.numbers.entry(*number).or_default()),
-            _ => None,
-        }
-    }
-
-    /// The rules that a value may concern. Values of other types than the one compared with give errors, which the
-    /// rules tell themselves.
-    fn concerned(&self, value: &Value, out: &mut Vec<RuleId>) {
-        let all_texts = self.texts.values().flatten();
-        let all_numbers = self.numbers.values().flatten();
-        match value {
-            Value::Null => {}
-            Value::Str(text) => {
-                out.extend(self.texts.get(text).into_iter().flatten());
-                out.extend(all_numbers);
-            }
-            Value::Int(number) => {
-                out.extend(self.numbers.get(number).into_iter().flatten());
-                out.extend(all_texts);
-            }
-            _ => out.extend(all_texts.chain(all_numbers)),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.texts.is_empty() && self.numbers.is_empty()
-    }
+    // A column as the event has it: not one that is declared under another spelling or with a default.
+    let plain = |name: &str| {
+        relation.columns.is_empty() || relation.columns.iter().any(|c| c.name.as_ref() == name && c.default.is_none())
+    };
+    let name = |number: usize| plan.columns.get(number).map(|c| Arc::clone(&c.name)).filter(|name| plain(name));
+    let (found, complete) = leading(plan.filter.as_ref()?, &name);
+    (!found.is_empty()).then(|| (Arc::clone(&source.name), found, complete))
 }
 
 /// The names under which events reach a rule.
@@ -138,60 +104,58 @@ impl RuleSet {
 
     /// Whether there is no rule.
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.len() == 0
     }
 
     /// Adds a rule.
     pub fn add(&mut self, engine: Engine) -> RuleId {
         self.added += 1;
-        let id = RuleId(self.added);
-        let gate = Gate::of(&engine);
-        let mut base = 0;
-        match &gate {
-            Some(gate) => {
-                let stream = self.streams.entry(Arc::clone(&gate.stream)).or_default();
-                base = stream.events;
-                let gated = stream.gated.entry(Arc::clone(&gate.column)).or_default();
-                if let Some(list) = gated.list(&gate.wanted) {
-                    list.push(id);
-                }
+        let conditions = conditions(&engine);
+        let names = names(engine.plan());
+        let id = RuleId { serial: self.added, slot: 0 };
+        let member = Member { id, engine, timer: None, waits: false, indexed: None, base: 0, woken: 0 };
+        let slot = self.rules.insert(member);
+        let id = RuleId { slot, ..id };
+        let mut place = (None, 0);
+        match conditions {
+            Some((stream, conditions, complete)) => {
+                let entry = self.streams.entry(Arc::clone(&stream)).or_default();
+                place = (Some((stream, entry.index.add(conditions, complete, slot))), entry.events);
             }
             None => {
-                for name in names(engine.plan()) {
-                    self.streams.entry(name).or_default().open.push(id);
+                for name in names {
+                    self.streams.entry(name).or_default().open.push(slot);
                 }
             }
         }
-        self.rules.insert(id, Member { engine, timer: None, gate, base, woken: 0 });
+        if let Some(member) = self.rules.get_mut(slot) {
+            member.id = id;
+            (member.indexed, member.base) = place;
+        }
         self.settle(id);
-        self.noted(id);
+        self.noted(slot);
         id
     }
 
     /// Takes a rule out, with what it has not yet put out.
     pub fn remove(&mut self, id: RuleId) -> Option<Engine> {
         self.settle(id);
-        let member = self.rules.remove(&id)?;
+        self.member(id)?;
+        let member = self.rules.remove(id.slot)?;
         if let Some(timer) = member.timer {
             self.timers.remove(&(timer, id));
         }
-        self.waiting.remove(&id);
-        match &member.gate {
-            Some(gate) => {
-                let Some(stream) = self.streams.get_mut(&gate.stream) else { return Some(member.engine) };
-                if let Some(gated) = stream.gated.get_mut(&gate.column) {
-                    if let Some(list) = gated.list(&gate.wanted) {
-                        list.retain(|other| *other != id);
-                    }
-                    gated.texts.retain(|_, list| !list.is_empty());
-                    gated.numbers.retain(|_, list| !list.is_empty());
+        self.waiting.retain(|other| *other != id);
+        match &member.indexed {
+            Some((stream, group)) => {
+                if let Some(stream) = self.streams.get_mut(stream) {
+                    stream.index.remove(*group, id.slot);
                 }
-                stream.gated.retain(|_, gated| !gated.is_empty());
             }
             None => {
                 for name in names(member.engine.plan()) {
                     if let Some(stream) = self.streams.get_mut(&name) {
-                        stream.open.retain(|other| *other != id);
+                        stream.open.retain(|other| *other != id.slot);
                     }
                 }
             }
@@ -199,11 +163,15 @@ impl RuleSet {
         Some(member.engine)
     }
 
+    fn member(&mut self, id: RuleId) -> Option<&mut Member> {
+        self.rules.get_mut(id.slot).filter(|member| member.id == id)
+    }
+
     /// Does something with a rule: loads a table, takes a checkpoint, reads its plan.
     pub fn with<T>(&mut self, id: RuleId, act: impl FnOnce(&mut Engine) -> T) -> Option<T> {
         self.settle(id);
-        let result = act(&mut self.rules.get_mut(&id)?.engine);
-        self.noted(id);
+        let result = act(&mut self.member(id)?.engine);
+        self.noted(id.slot);
         Some(result)
     }
 
@@ -217,20 +185,19 @@ impl RuleSet {
         self.advance(event.at);
         let Some(stream) = self.streams.get_mut(&event.stream) else { return };
         stream.events += 1;
-        let mut concerned = stream.open.clone();
-        for (column, gated) in &stream.gated {
-            gated.concerned(event.data.find(column).unwrap_or(&Value::Null), &mut concerned);
-        }
-        concerned.sort_unstable();
-        for id in concerned {
-            if let Some(member) = self.rules.get_mut(&id) {
+        let mut concerned = std::mem::take(&mut self.concerned);
+        concerned.extend(stream.open.iter().map(|slot| (*slot, false)));
+        stream.index.concerned(&event.data, &mut concerned);
+        for (slot, known) in concerned.drain(..) {
+            if let Some(member) = self.rules.get_mut(slot) {
                 member.woken += 1;
                 // A rule that slept does not know yet how late it is.
                 member.engine.advance(self.now);
-                member.engine.push(event);
+                member.engine.take(event, known);
             }
-            self.noted(id);
+            self.noted(slot);
         }
+        self.concerned = concerned;
     }
 
     /// The time has come this far. Timers up to and including it fire.
@@ -238,17 +205,17 @@ impl RuleSet {
         self.now = self.now.max(now);
         while let Some((timer, id)) = self.timers.first().copied().filter(|(timer, _)| *timer <= self.now) {
             self.timers.remove(&(timer, id));
-            if let Some(member) = self.rules.get_mut(&id) {
+            let time = self.now;
+            if let Some(member) = self.member(id) {
                 member.timer = None;
-                member.engine.advance(self.now);
+                member.engine.advance(time);
             }
-            self.noted(id);
+            self.noted(id.slot);
             // A timer that is still due would be due for ever.
-            if self.timers.contains(&(timer, id)) {
-                self.timers.remove(&(timer, id));
-                if let Some(member) = self.rules.get_mut(&id) {
-                    member.timer = None;
-                }
+            if self.timers.remove(&(timer, id))
+                && let Some(member) = self.member(id)
+            {
+                member.timer = None;
             }
         }
     }
@@ -261,38 +228,45 @@ impl RuleSet {
     /// Takes what was put out: rule by rule, for each the oldest first.
     pub fn drain(&mut self) -> Vec<(RuleId, Emission)> {
         let mut out = Vec::new();
-        for id in std::mem::take(&mut self.waiting) {
-            if let Some(member) = self.rules.get_mut(&id) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.sort_unstable();
+        for id in waiting.drain(..) {
+            if let Some(member) = self.member(id) {
+                member.waits = false;
                 out.extend(member.engine.drain().map(|emission| (id, emission)));
             }
         }
+        self.waiting = waiting;
         out
     }
 
     /// Counts the events for which a rule was not woken.
     fn settle(&mut self, id: RuleId) {
-        let Some(member) = self.rules.get_mut(&id) else { return };
-        member.engine.advance(self.now);
-        let Some(stream) = member.gate.as_ref().and_then(|gate| self.streams.get(&gate.stream)) else { return };
+        let now = self.now;
+        let Some(member) = self.rules.get_mut(id.slot).filter(|member| member.id == id) else { return };
+        member.engine.advance(now);
+        let stream = member.indexed.as_ref().and_then(|(stream, _)| self.streams.get(stream));
+        let Some(stream) = stream else { return };
         member.engine.passed(stream.events.saturating_sub(member.base).saturating_sub(member.woken));
         (member.base, member.woken) = (stream.events, 0);
     }
 
     /// Notes when a rule wants to be woken next, and whether it has put something out.
-    fn noted(&mut self, id: RuleId) {
-        let Some(member) = self.rules.get_mut(&id) else { return };
+    fn noted(&mut self, slot: usize) {
+        let Some(member) = self.rules.get_mut(slot) else { return };
         let timer = member.engine.next_timer();
         if timer != member.timer {
             if let Some(before) = member.timer {
-                self.timers.remove(&(before, id));
+                self.timers.remove(&(before, member.id));
             }
             if let Some(timer) = timer {
-                self.timers.insert((timer, id));
+                self.timers.insert((timer, member.id));
             }
             member.timer = timer;
         }
-        if member.engine.has_emissions() {
-            self.waiting.insert(id);
+        if !member.waits && member.engine.has_emissions() {
+            member.waits = true;
+            self.waiting.push(member.id);
         }
     }
 }
