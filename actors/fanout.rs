@@ -86,9 +86,10 @@ impl Fanout {
             zones: update.zones,
             ended: update.ended,
             still_s: still.as_secs_f64(),
+            update: None,
         });
         let kept = (!event.objects.is_empty()).then(|| frame.clone());
-        for rule in self.rules.load().iter().filter(|rule| rule.wants(&event.camera)) {
+        for rule in self.rules.load().iter().filter(|rule| rule.wants(&event)) {
             rule.put(Observation { event: Arc::clone(&event), frame: kept.clone(), steps });
         }
         if self.is_worth_telling(&event) {

@@ -73,7 +73,7 @@ impl Outboxes {
         let item = OutboxItem {
             id: event.id,
             kind: "event".to_owned(),
-            topic: Topic::detections(&event.site, &event.camera).to_string(),
+            topic: Topic::of_event(event).to_string(),
             payload: serde_json::to_string(&CloudEvent::detection(event))?,
         };
         Ok(queues.into_iter().map(|queue| (queue, item.clone())).collect())

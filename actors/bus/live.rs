@@ -32,7 +32,7 @@ pub async fn publish_detections(feed: Arc<BusFeed>, bus: Arc<dyn BusPort>, journ
                     continue;
                 }
             };
-            let topic = Topic::detections(&event.site, &event.camera).to_string();
+            let topic = Topic::of_event(&event).to_string();
             let message = BusMessage { topic, payload, content_type: CONTENT_TYPE, retain: false };
             match bus.publish_unacknowledged(message) {
                 Ok(()) => metrics::counter!("parapet_events_published_total").increment(1),

@@ -82,7 +82,9 @@ impl ClassicRule {
     }
 
     fn concerns(&self, event: &DetectionEvent) -> bool {
-        self.rule.enabled
+        // An update tells again what a frame has shown: it is no frame.
+        event.update.is_none()
+            && self.rule.enabled
             && self.rule.cameras.contains(&event.camera)
             && self.rule.model.as_ref().is_none_or(|model| *model == event.model)
     }

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use parapet_config::{Rule, RuleBody};
 use parapet_contracts::{
-    AlertDraft, CameraId, Clock,
+    AlertDraft, Clock, DetectionEvent,
     ports::rule::{RuleProgram, RuleStats},
 };
 use parapet_supervision::Heartbeat;
@@ -39,6 +39,7 @@ const FRAMES_KEPT: usize = 8;
 /// A rule's inbox and its board; both outlive a restart of the actor.
 pub struct RuleFeed {
     rule: Arc<Rule>,
+    hears_updates: bool,
     inbox: Handoff<Observation>,
     board: Mutex<RuleBoard>,
 }
@@ -71,7 +72,13 @@ pub struct RuleStatus {
 impl RuleFeed {
     /// An empty inbox for this rule.
     pub fn new(rule: Arc<Rule>) -> Arc<Self> {
-        Arc::new(Self { rule, inbox: Handoff::new(CAPACITY, Overflow::DropOldest), board: Mutex::default() })
+        let hears_updates = program_for(&rule).is_ok_and(|program| program.hears_updates());
+        Arc::new(Self {
+            rule,
+            hears_updates,
+            inbox: Handoff::new(CAPACITY, Overflow::DropOldest),
+            board: Mutex::default(),
+        })
     }
 
     /// The rule.
@@ -79,9 +86,9 @@ impl RuleFeed {
         &self.rule
     }
 
-    /// True when events of this camera concern the rule.
-    pub fn wants(&self, camera: &CameraId) -> bool {
-        self.rule.enabled && self.rule.cameras.contains(camera)
+    /// True when an event concerns the rule.
+    pub fn wants(&self, event: &DetectionEvent) -> bool {
+        self.rule.enabled && self.rule.cameras.contains(&event.camera) && (event.update.is_none() || self.hears_updates)
     }
 
     /// Hands an observation over; never waits.

@@ -44,7 +44,7 @@ fn rule() -> Rule {
 const NOON: i64 = 1_795_435_200;
 
 fn object(label: &str, score: f32, bbox: [f32; 4]) -> Object {
-    Object { label: label.to_owned(), class: 0, score, bbox: BBox::from(bbox), track: None }
+    Object::new(label, 0, score, BBox::from(bbox))
 }
 
 fn person(score: f32) -> Object {
@@ -67,6 +67,7 @@ fn seen(at: f64, objects: Vec<Object>) -> Arc<DetectionEvent> {
         zones: Default::default(),
         ended: vec![],
         still_s: 0.0,
+        update: None,
     })
 }
 

@@ -26,12 +26,10 @@ fn tracked(video: &str) -> BTreeMap<u64, Vec<Object>> {
     let (mut scene, mut next) = (Scene::new(Settings::default()), 0);
     let frames = oracle["frames"].as_array().unwrap().iter().map(|frame| {
         let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs_f64(frame["t"].as_f64().unwrap());
-        let object = |d: &Value| Object {
-            label: d["n"].as_str().unwrap().to_owned(),
-            class: u32::try_from(d["c"].as_u64().unwrap()).unwrap(),
-            score: d["s"].as_f64().unwrap() as f32,
-            bbox: serde_json::from_value(d["b"].clone()).unwrap(),
-            track: None,
+        let object = |d: &Value| {
+            let class = u32::try_from(d["c"].as_u64().unwrap()).unwrap();
+            let bbox = serde_json::from_value(d["b"].clone()).unwrap();
+            Object::new(d["n"].as_str().unwrap(), class, d["s"].as_f64().unwrap() as f32, bbox)
         };
         let mut objects: Vec<_> = frame["d"].as_array().unwrap().iter().map(object).collect();
         let id = || {

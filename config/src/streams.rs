@@ -1,7 +1,8 @@
 //! The streams that a rule's SQL can read.
 //!
-//! `detections` has one row for each object of each frame, `frames` one for each frame, also when nothing was seen, and `tracks`
-//! one for each track that is new, goes on or ends in a frame. The columns are those of `docs/events.md`; whoever feeds an engine fills exactly them.
+//! `detections` has one row for each object of each frame, `frames` one for each frame, also when nothing was seen, `tracks`
+//! one for each track that is new, goes on or ends in a frame, and `updates` one for each thing that a following model says of an
+//! object. The columns are those of `docs/events.md`; whoever feeds an engine fills exactly them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,6 +18,9 @@ pub const FRAMES: &str = "frames";
 
 /// One row for each change of a track: it is new, it was seen again, it ended.
 pub const TRACKS: &str = "tracks";
+
+/// One row for each thing that a model says that follows another one.
+pub const UPDATES: &str = "updates";
 
 /// The streams with their columns.
 pub fn catalog() -> Catalog {
@@ -51,7 +55,19 @@ pub fn catalog() -> Catalog {
         ("class", Type::Bigint),
         ("score", Type::Float),
         ("box", float()),
+        ("track", track.clone()),
+        ("attributes", anything()),
+    ]);
+    let mut updates = frame();
+    updates.extend([
+        ("label", Type::String),
+        ("class", Type::Bigint),
+        ("score", Type::Float),
+        ("box", float()),
         ("track", track),
+        ("attributes", anything()),
+        ("parent", anything()),
+        ("event", Type::String),
     ]);
     let mut frames = frame();
     frames.push(("objects", Type::Bigint));
@@ -78,7 +94,13 @@ pub fn catalog() -> Catalog {
     catalog.add(stream(DETECTIONS, detections));
     catalog.add(stream(FRAMES, frames));
     catalog.add(stream(TRACKS, tracks));
+    catalog.add(stream(UPDATES, updates));
     catalog
+}
+
+/// A struct whose fields have the names of models.
+fn anything() -> Type {
+    Type::Struct(Vec::new())
 }
 
 fn stream(name: &str, fields: Vec<(&str, Type)>) -> Relation {

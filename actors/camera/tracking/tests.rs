@@ -14,7 +14,7 @@ fn at(seconds: f64) -> Timestamp {
 }
 
 fn thing(class: u32, score: f32, bbox: [f32; 4]) -> Object {
-    Object { label: format!("class-{class}"), class, score, bbox: bbox.into(), track: None }
+    Object::new(format!("class-{class}"), class, score, bbox.into())
 }
 
 fn person(x: f32, y: f32) -> Object {

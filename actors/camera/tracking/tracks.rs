@@ -169,7 +169,7 @@ mod tests {
         let (decoded_at, still) = Default::default();
         let frame = Frame { camera, index: 0, pts: 0.0, capture, decoded_at, still, picture };
         let bbox = [10.0, 10.0, 30.0, 70.0].into();
-        let mut objects = [Object { label: "person".to_owned(), class: 0, score: 0.9, bbox, track: None }];
+        let mut objects = [Object::new("person", 0, 0.9, bbox)];
         tracks.observe(&ModelId::new(model).unwrap(), &frame, Duration::ZERO, &mut objects);
         let [object] = objects;
         object.track

@@ -14,6 +14,8 @@ use crate::{Alert, CameraId, DetectionEvent, SiteId, Timestamp, status::StatusEv
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// The type of an event whose data is a [`DetectionEvent`].
 pub const DETECTION: &str = "io.parapet.detection.v1";
+/// The type of an event whose data is a [`DetectionEvent`] that updates an earlier one.
+pub const UPDATE: &str = "io.parapet.update.v1";
 /// The type of an event whose data is an [`Alert`].
 pub const ALERT: &str = "io.parapet.alert.v1";
 /// The type of an event whose data is a [`StatusEvent`].
@@ -28,7 +30,7 @@ pub struct CloudEvent<D> {
     pub id: String,
     /// `/parapet/<site>/cameras/<id>`, or `/parapet/<site>` for what concerns the site.
     pub source: String,
-    /// One of [`DETECTION`], [`ALERT`], [`STATUS`].
+    /// One of [`DETECTION`], [`UPDATE`], [`ALERT`], [`STATUS`].
     #[serde(rename = "type")]
     pub kind: String,
     /// What within the source it is about: the model of a detection, the rule of an alert.
@@ -45,10 +47,11 @@ pub struct CloudEvent<D> {
 }
 
 impl<'a> CloudEvent<&'a DetectionEvent> {
-    /// The envelope of a frame with its objects.
+    /// The envelope of a frame with its objects, or of an update of one.
     pub fn detection(event: &'a DetectionEvent) -> Self {
         let subject = Some(event.model.to_string());
-        envelope(DETECTION, event.id.to_string(), source(&event.site, Some(&event.camera)), subject, event.ts, event)
+        let kind = if event.update.is_some() { UPDATE } else { DETECTION };
+        envelope(kind, event.id.to_string(), source(&event.site, Some(&event.camera)), subject, event.ts, event)
     }
 }
 
@@ -109,7 +112,7 @@ pub fn source(site: &SiteId, camera: Option<&CameraId>) -> String {
 /// An event of one of the known types, out of its envelope.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A frame with its objects.
+    /// A frame with its objects, or an update of one.
     Detection(DetectionEvent),
     /// An alert.
     Alert(Box<Alert>),
@@ -138,7 +141,7 @@ impl fmt::Display for CloudEventError {
             Self::Malformed(why) => write!(f, "no CloudEvent of a site: {why}"),
             Self::SpecVersion(found) => write!(f, "specversion is `{found}`, expected `1.0`"),
             Self::UnknownType(found) => {
-                write!(f, "type is `{found}`, expected `{DETECTION}`, `{ALERT}` or `{STATUS}`")
+                write!(f, "type is `{found}`, expected `{DETECTION}`, `{UPDATE}`, `{ALERT}` or `{STATUS}`")
             }
             Self::Inconsistent(attribute) => write!(f, "the attribute `{attribute}` contradicts the data"),
         }
@@ -162,8 +165,11 @@ impl Event {
             return Err(CloudEventError::SpecVersion(head.specversion));
         }
         match head.kind.as_str() {
-            DETECTION => {
+            DETECTION | UPDATE => {
                 let event: CloudEvent<DetectionEvent> = read(json)?;
+                if event.data.update.is_some() != (event.kind == UPDATE) {
+                    return Err(CloudEventError::Inconsistent("type"));
+                }
                 agree(&event, &event.data.id.to_string(), &source(&event.data.site, Some(&event.data.camera)))?;
                 Ok(Self::Detection(event.data))
             }

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::{
-    BBox, EndedTrack, EvidenceRef, ModelId, Object, RuleId, Severity, TimeSource, Track,
+    Attribute, Attributes, BBox, EndedTrack, EvidenceRef, ModelId, Object, RuleId, Severity, Step, TimeSource, Track,
+    UpdateOf,
     status::{Health, StatusEvent},
 };
 use uuid::Uuid;
@@ -32,6 +33,7 @@ fn object() -> Object {
             speed: 41.5,
             direction: Some(92.0),
         }),
+        attributes: Attributes::new(),
     }
 }
 
@@ -59,7 +61,23 @@ fn detection() -> DetectionEvent {
             dwell: [("ramp".to_owned(), 31.5)].into(),
         }],
         still_s: 4.5,
+        update: None,
     }
+}
+
+/// An attribute with all its fields set.
+fn said() -> Attribute {
+    let objects = vec![Object::new("plate", 0, 0.9, [1.0, 2.0, 3.0, 4.0].into())];
+    let (label, class, score) = (Some("bare".into()), Some(1), Some(0.75));
+    Attribute { label, class, score, at: detection().ts, vector: vec![0.5, 0.5], objects }
+}
+
+fn update() -> DetectionEvent {
+    let (helmet, mut event) = (ModelId::new("helmet").unwrap(), detection());
+    event.objects[0].attributes.insert(helmet.clone(), said());
+    let path = vec![Step { model: helmet.clone(), object: 0 }];
+    event.update = Some(UpdateOf { event: event.id, object: 0, by: helmet, path });
+    DetectionEvent { id: id("019ab0c4-7a90-7a11-8c20-5b7d9e30aa05"), ..event }
 }
 
 fn alert() -> Alert {
@@ -106,6 +124,13 @@ fn every_type_comes_back_as_it_went() {
     let event = detection();
     let json = CloudEvent::detection(&event).to_json().unwrap();
     assert_eq!(Event::from_json(&json).unwrap(), Event::Detection(event));
+
+    let update = update();
+    let json = CloudEvent::detection(&update).to_json().unwrap();
+    assert!(std::str::from_utf8(&json).unwrap().contains(UPDATE));
+    assert_eq!(Event::from_json(&json).unwrap(), Event::Detection(update.clone()));
+    let text = String::from_utf8(json).unwrap().replace(UPDATE, DETECTION);
+    assert_eq!(Event::from_json(text.as_bytes()), Err(CloudEventError::Inconsistent("type")));
 
     let alert = alert();
     let json = CloudEvent::alert(&alert).to_json().unwrap();
@@ -180,14 +205,17 @@ fn the_examples_of_the_reference_are_what_the_site_sends() {
         assert_eq!(written, shown, "docs/events.md shows something else than the site sends");
         *kinds.entry(shown["type"].as_str().unwrap().to_owned()).or_insert(0) += 1;
     }
-    assert_eq!(kinds.len(), 3, "one example of each type at least: {kinds:?}");
+    assert_eq!(kinds.len(), 4, "one example of each type at least: {kinds:?}");
 
     // Every field of the types has a row in a table.
     for value in [
         serde_json::to_value(detection()).unwrap(),
         serde_json::to_value(alert()).unwrap(),
         serde_json::to_value(status(Some("gate-north"))).unwrap(),
-        serde_json::to_value(object()).unwrap(),
+        serde_json::to_value(update()).unwrap(),
+        serde_json::to_value(&update().objects[0]).unwrap(),
+        serde_json::to_value(said()).unwrap(),
+        serde_json::to_value(update().update).unwrap(),
         serde_json::to_value(object().track).unwrap(),
         serde_json::to_value(alert().evidence).unwrap(),
     ] {

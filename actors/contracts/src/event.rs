@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{BBox, CameraId, ModelId, Side, SiteId, TimeSource, Timestamp};
+use crate::{Attributes, BBox, CameraId, ModelId, Side, SiteId, TimeSource, Timestamp, UpdateOf};
 
-/// One frame of one camera, as one model saw it: the `data` of the CloudEvent on the topic `…/detections`.
+/// One frame of one camera, as one model saw it: the `data` of the CloudEvent on the topic `…/detections`; of one that is an update, on
+/// `…/updates`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectionEvent {
     /// UUIDv7; the CloudEvent's id.
@@ -39,6 +40,9 @@ pub struct DetectionEvent {
     /// Of the time since the frame that this model looked at before: so many seconds in which nothing moved, so that no model was asked.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub still_s: f64,
+    /// Present when this is an update: it tells one object of an earlier event again, of which more is known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<UpdateOf>,
 }
 
 fn is_zero(number: &f64) -> bool {
@@ -60,6 +64,9 @@ pub struct Object {
     /// Its track, once it was seen often enough; absent where nothing tracks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub track: Option<Track>,
+    /// What the models say that follow this one; absent when none has said anything yet.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
 }
 
 /// What is known of an object over time.

@@ -4,6 +4,7 @@
 //! is tested with a fake of the port and never links GStreamer, ONNX Runtime or RocksDB.
 
 pub mod alert;
+pub mod attribute;
 pub mod camera;
 pub mod clock;
 pub mod cloudevent;
@@ -21,6 +22,7 @@ pub mod status;
 pub mod topics;
 
 pub use alert::{Alert, AlertDraft, EvidenceRef, Severity};
+pub use attribute::{Attribute, Attributes, Step, UpdateOf};
 pub use clock::{Clock, SystemClock};
 pub use error::{ErrorKind, ErrorRecord};
 pub use event::{DetectionEvent, EndedTrack, Object, Track};

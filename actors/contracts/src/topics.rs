@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! parapet/<site>/cameras/<id>/detections   one frame with its objects, QoS 0 unless an uploader asks for more
+//! parapet/<site>/cameras/<id>/updates      one of its objects again, of which a following model knows more, QoS 0
 //! parapet/<site>/cameras/<id>/status       retained: how the camera is
 //! parapet/<site>/alerts                    alerts, QoS 1
 //! parapet/<site>/status                    retained: how the site is; `offline` is its last will
@@ -9,7 +10,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{CameraId, SiteId};
+use crate::{CameraId, DetectionEvent, SiteId};
 
 /// The first level of every topic.
 pub const ROOT: &str = "parapet";
@@ -19,6 +20,13 @@ pub const ROOT: &str = "parapet";
 pub enum Topic {
     /// What the models saw in a camera's frames.
     Detections {
+        /// The site.
+        site: SiteId,
+        /// The camera.
+        camera: CameraId,
+    },
+    /// What following models know more of what was seen.
+    Updates {
         /// The site.
         site: SiteId,
         /// The camera.
@@ -49,6 +57,19 @@ impl Topic {
         Self::Detections { site: site.clone(), camera: camera.clone() }
     }
 
+    /// Where updates of a camera's detections go.
+    pub fn updates(site: &SiteId, camera: &CameraId) -> Self {
+        Self::Updates { site: site.clone(), camera: camera.clone() }
+    }
+
+    /// Where an event goes: a camera's detections, or their updates.
+    pub fn of_event(event: &DetectionEvent) -> Self {
+        match event.update {
+            None => Self::detections(&event.site, &event.camera),
+            Some(_) => Self::updates(&event.site, &event.camera),
+        }
+    }
+
     /// Where a camera's status goes.
     pub fn camera_status(site: &SiteId, camera: &CameraId) -> Self {
         Self::CameraStatus { site: site.clone(), camera: camera.clone() }
@@ -68,6 +89,7 @@ impl Topic {
     pub fn site(&self) -> &SiteId {
         match self {
             Self::Detections { site, .. }
+            | Self::Updates { site, .. }
             | Self::CameraStatus { site, .. }
             | Self::Alerts { site }
             | Self::SiteStatus { site } => site,
@@ -84,6 +106,7 @@ impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Detections { site, camera } => write!(f, "{ROOT}/{site}/cameras/{camera}/detections"),
+            Self::Updates { site, camera } => write!(f, "{ROOT}/{site}/cameras/{camera}/updates"),
             Self::CameraStatus { site, camera } => write!(f, "{ROOT}/{site}/cameras/{camera}/status"),
             Self::Alerts { site } => write!(f, "{ROOT}/{site}/alerts"),
             Self::SiteStatus { site } => write!(f, "{ROOT}/{site}/status"),
@@ -94,7 +117,7 @@ impl fmt::Display for Topic {
 /// Why a text is no topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no topic of a site: expected {ROOT}/<site>/alerts, {ROOT}/<site>/status, or {ROOT}/<site>/cameras/<id>/detections or /status"
+    "`{text}` is no topic of a site: expected {ROOT}/<site>/alerts, {ROOT}/<site>/status, or {ROOT}/<site>/cameras/<id>/detections, /updates or /status"
 )]
 pub struct UnknownTopic {
     /// The text.
@@ -113,6 +136,7 @@ impl FromStr for Topic {
             [ROOT, s, "alerts"] => Ok(Self::Alerts { site: site(s)? }),
             [ROOT, s, "status"] => Ok(Self::SiteStatus { site: site(s)? }),
             [ROOT, s, "cameras", c, "detections"] => Ok(Self::Detections { site: site(s)?, camera: camera(c)? }),
+            [ROOT, s, "cameras", c, "updates"] => Ok(Self::Updates { site: site(s)?, camera: camera(c)? }),
             [ROOT, s, "cameras", c, "status"] => Ok(Self::CameraStatus { site: site(s)?, camera: camera(c)? }),
             _ => Err(unknown()),
         }
@@ -139,6 +163,7 @@ mod tests {
         let (site, camera) = (SiteId::new("depot-7").unwrap(), CameraId::new("gate-north").unwrap());
         for (topic, text, retained) in [
             (Topic::detections(&site, &camera), "parapet/depot-7/cameras/gate-north/detections", false),
+            (Topic::updates(&site, &camera), "parapet/depot-7/cameras/gate-north/updates", false),
             (Topic::camera_status(&site, &camera), "parapet/depot-7/cameras/gate-north/status", true),
             (Topic::alerts(&site), "parapet/depot-7/alerts", false),
             (Topic::site_status(&site), "parapet/depot-7/status", true),

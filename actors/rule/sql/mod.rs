@@ -96,7 +96,14 @@ impl SqlRule {
     fn concerns(&self, event: &DetectionEvent) -> bool {
         self.rule.enabled
             && self.rule.cameras.contains(&event.camera)
-            && self.rule.model.as_ref().is_none_or(|model| *model == event.model)
+            && self.rule.model.as_ref().is_none_or(|model| {
+                *model == event.model || event.update.as_ref().is_some_and(|update| *model == update.by)
+            })
+            && (event.update.is_none() || self.reads(streams::UPDATES))
+    }
+
+    fn reads(&self, stream: &str) -> bool {
+        self.plan.source(stream).is_some()
     }
 
     fn begin_anew(&mut self) {
@@ -129,7 +136,11 @@ impl SqlRule {
 
     /// An event's turn has come.
     fn take(&mut self, event: &Arc<DetectionEvent>) -> Vec<AlertDraft> {
-        let at = event.ts.as_millisecond();
+        let mut at = event.ts.as_millisecond();
+        if event.update.is_some() {
+            // A following model may answer when the time of its frame is over: what it says counts from now on.
+            at = at.max(self.engine.as_ref().map_or(at, Engine::now));
+        }
         self.engine(at);
         // What was over before this event is judged without it.
         let mut drafts = self.pass(event.ts);
@@ -138,7 +149,8 @@ impl SqlRule {
             return drafts;
         }
         let zone = self.rule.time_zone.clone();
-        let reads = |stream: &str| self.plan.source(stream).is_some();
+        // An update is no frame, and its object no detection: both were told before.
+        let reads = |stream: &str| event.update.is_none() && self.reads(stream);
         let [frames, detections, tracks] = [streams::FRAMES, streams::DETECTIONS, streams::TRACKS].map(reads);
         let mut put_out: Vec<(Option<usize>, Emission)> = Vec::new();
         let engine = self.engine(at);
@@ -160,6 +172,12 @@ impl SqlRule {
             for (index, data) in rows::tracks(event, &zone) {
                 engine.push(&Event { stream: streams::TRACKS.into(), at, data, meta: None });
                 put_out.extend(engine.drain().map(|emission| (index, emission)));
+            }
+        }
+        if let Some(update) = &event.update {
+            for data in rows::updates(event, update, &zone) {
+                engine.push(&Event { stream: streams::UPDATES.into(), at, data, meta: None });
+                put_out.extend(engine.drain().map(|emission| (Some(0), emission)));
             }
         }
         if self.plan.window.is_some() {
@@ -275,7 +293,7 @@ impl RuleProgram for SqlRule {
         if self.judges_rows_alone() {
             return self.take(event);
         }
-        if self.order.is_late(event) {
+        if event.update.is_none() && self.order.is_late(event) {
             self.stats.late += 1;
             self.late_in_a_row += 1;
             if self.late_in_a_row < LATE_IN_A_ROW {
@@ -301,6 +319,10 @@ impl RuleProgram for SqlRule {
 
     fn last_error(&self) -> Option<String> {
         self.last_error.clone()
+    }
+
+    fn hears_updates(&self) -> bool {
+        self.reads(streams::UPDATES)
     }
 }
 

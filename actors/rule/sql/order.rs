@@ -27,10 +27,11 @@ impl Order {
         self.done.is_some_and(|done| event.ts < done)
     }
 
-    /// Takes an event that is not late.
+    /// Takes an event that is not late; what is late all the same has its turn next.
     pub(super) fn put(&mut self, event: Arc<DetectionEvent>) {
         self.newest = self.newest.max(Some(event.ts));
-        let key = (event.ts, event.camera.clone(), event.model.clone(), event.frame, event.id);
+        let at = self.done.map_or(event.ts, |done| event.ts.max(done));
+        let key = (at, event.camera.clone(), event.model.clone(), event.frame, event.id);
         self.waiting.insert(key, event);
     }
 

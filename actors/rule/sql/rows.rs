@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use parapet_contracts::{DetectionEvent, Object as Seen, Timestamp, Track};
+use parapet_contracts::{Attributes, DetectionEvent, Object as Seen, Timestamp, Track, UpdateOf};
 use parapet_rule_sql::value::{Instant, Object, Value};
 
 /// The row of `frames`.
@@ -16,15 +16,77 @@ pub(super) fn frame(event: &DetectionEvent, zone: &TimeZone) -> Object {
 /// The row of `detections` of one object.
 pub(super) fn detection(common: &Object, object: &Seen, zone: &TimeZone) -> Arc<Object> {
     let mut row = common.clone();
-    row.set("label", Value::str(&object.label));
-    row.set("class", Value::Int(i64::from(object.class)));
-    row.set("score", float(object.score));
-    let edges: [f32; 4] = object.bbox.into();
-    row.set("box", Value::array(edges.into_iter().map(float).collect()));
+    seen(&mut row, object);
     if let Some(track) = &object.track {
         row.set("track", Value::object(tracked(track, zone)));
     }
+    if !object.attributes.is_empty() {
+        row.set("attributes", Value::object(attributes(&object.attributes, zone)));
+    }
     Arc::new(row)
+}
+
+/// The rows of `updates`: one for what a classifier or an embedding says, one for each object that a detector found in the crop.
+pub(super) fn updates(event: &DetectionEvent, update: &UpdateOf, zone: &TimeZone) -> Vec<Arc<Object>> {
+    let Some(root) = event.objects.first() else { return Vec::new() };
+    let Some((parent, said)) = root.at_path(&update.path).and_then(|p| Some((p, p.attributes.get(&update.by)?))) else {
+        return Vec::new();
+    };
+    let mut common = common(event, zone);
+    let mut about = Object::default();
+    let follows = update.path.last().map_or(&event.model, |step| &step.model);
+    about.set("model", Value::str(follows.as_str()));
+    seen(&mut about, parent);
+    common.set("parent", Value::object(about));
+    common.set("model", Value::str(update.by.as_str()));
+    common.set("event", Value::str(update.event.to_string()));
+    if let Some(track) = &root.track {
+        common.set("track", Value::object(tracked(track, zone)));
+    }
+    common.set("attributes", Value::object(attributes(&root.attributes, zone)));
+    if !said.objects.is_empty() {
+        let row = |object| {
+            let mut row = common.clone();
+            seen(&mut row, object);
+            Arc::new(row)
+        };
+        return said.objects.iter().map(row).collect();
+    }
+    edges(&mut common, parent);
+    if let Some(label) = &said.label {
+        common.set("label", Value::str(label));
+    }
+    if let Some(class) = said.class {
+        common.set("class", Value::Int(i64::from(class)));
+    }
+    if let Some(score) = said.score {
+        common.set("score", float(score));
+    }
+    vec![Arc::new(common)]
+}
+
+/// What a model saw of an object.
+fn seen(row: &mut Object, object: &Seen) {
+    row.set("label", Value::str(&object.label));
+    row.set("class", Value::Int(i64::from(object.class)));
+    row.set("score", float(object.score));
+    edges(row, object);
+}
+
+fn edges(row: &mut Object, object: &Seen) {
+    let edges: [f32; 4] = object.bbox.into();
+    row.set("box", Value::array(edges.into_iter().map(float).collect()));
+}
+
+/// What following models say, by their names, as `docs/events.md` has it; times as times. Vectors are left out: no rule reads them.
+fn attributes(attributes: &Attributes, zone: &TimeZone) -> Object {
+    let one = |(model, said): (&parapet_contracts::ModelId, &parapet_contracts::Attribute)| {
+        let json = serde_json::to_value(said.without_vectors()).unwrap_or_default();
+        let mut out = Object::from_json(&json);
+        out.set("at", time(said.at, zone));
+        (Arc::from(model.as_str()), Value::object(out))
+    };
+    attributes.iter().map(one).collect()
 }
 
 /// The columns that both streams have.

@@ -48,13 +48,7 @@ fn program(rule: Rule) -> SqlRule {
 
 /// What `id` saw `at` milliseconds after the start.
 fn seen(id: &str, at: i64, labels: &[&str]) -> Arc<DetectionEvent> {
-    let object = |label: &&str| Object {
-        label: (*label).to_owned(),
-        class: 0,
-        score: 0.9,
-        bbox: BBox::from([1.0, 2.0, 3.0, 4.0]),
-        track: None,
-    };
+    let object = |label: &&str| Object::new(*label, 0, 0.9, BBox::from([1.0, 2.0, 3.0, 4.0]));
     Arc::new(DetectionEvent {
         id: Uuid::from_u128(u128::from(at.unsigned_abs()) << 8 | id.len() as u128),
         site: SiteId::new("s").unwrap(),
@@ -69,6 +63,7 @@ fn seen(id: &str, at: i64, labels: &[&str]) -> Arc<DetectionEvent> {
         zones: Default::default(),
         ended: vec![],
         still_s: 0.0,
+        update: None,
     })
 }
 

@@ -253,8 +253,7 @@ impl Detector {
             .into_iter()
             .next()
             .filter(|best| self.thresholds.get(best.class as usize).is_some_and(|threshold| best.score >= *threshold));
-        let object =
-            |ClassScore { class, label, score }| Object { label, class, score, bbox: BBox::from(edges), track: None };
+        let object = |ClassScore { class, label, score }| Object::new(label, class, score, BBox::from(edges));
         Decoded { objects: best.map(object).into_iter().collect(), refused: Vec::new() }
     }
 
@@ -284,7 +283,7 @@ impl Detector {
         let iou = if layout.suppresses() { 1.0 } else { self.settings.iou };
         let objects = suppress(boxes, iou, self.settings.class_agnostic, self.settings.max_detections)
             .into_iter()
-            .map(|b| Object { label: self.label(b.class), class: b.class, score: b.score, bbox: b.bbox, track: None })
+            .map(|b| Object::new(self.label(b.class), b.class, b.score, b.bbox))
             .collect();
         Ok(Decoded { objects, refused: counts.into_refused() })
     }

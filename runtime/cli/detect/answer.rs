@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_line_is_as_it_is_documented() {
         let bbox = BBox { x1: 1.234_567, y1: 2.0, x2: 30.5, y2: 40.001 };
-        let car = Object { label: "car".into(), class: 2, score: 0.514_041, bbox, track: None };
+        let car = Object::new("car", 2, 0.514_041, bbox);
         let answer = Ok(Decoded { objects: vec![car], refused: Vec::new() });
         assert_eq!(
             line(10, 0.501_611_12, &answer),

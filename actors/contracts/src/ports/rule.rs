@@ -15,6 +15,11 @@ pub trait RuleProgram: Send {
     /// What the rule has counted so far.
     fn stats(&self) -> RuleStats;
 
+    /// Whether events that update earlier ones concern it.
+    fn hears_updates(&self) -> bool {
+        false
+    }
+
     /// The last row or window that could not be judged, in words.
     fn last_error(&self) -> Option<String> {
         None

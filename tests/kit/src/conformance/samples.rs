@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use parapet_contracts::{
-    Alert, DetectionEvent, ErrorRecord, EvidenceRef, Object, Severity, Side, TimeSource, Timestamp, Track,
+    Alert, Attribute, DetectionEvent, ErrorRecord, EvidenceRef, Object, Severity, Side, TimeSource, Timestamp, Track,
     ports::store::{OutboxItem, Write},
 };
 use uuid::Uuid;
@@ -64,6 +64,7 @@ pub fn event(number: u64, camera: &str, seconds: u64) -> Arc<DetectionEvent> {
         zones: Default::default(),
         ended: vec![],
         still_s: 0.0,
+        update: None,
     })
 }
 
@@ -116,5 +117,10 @@ fn object() -> Object {
             speed: 0.0,
             direction: None,
         }),
+        attributes: [(
+            "helmet".parse().unwrap(),
+            Attribute { label: Some("bare".to_owned()), ..Attribute::nothing(time(0)) },
+        )]
+        .into(),
     }
 }
