@@ -11,7 +11,7 @@ use parapet_supervision::{Backoff, BoxError, ChildSpec, Heartbeat, Shutdown, Sta
 
 use crate::{
     camera::{CameraActor, CameraParts},
-    model::{Slot, SlotParts},
+    model::{OverloadParts, Slot, SlotParts, keep_to_policy},
     worker::{Body, Worker},
 };
 
@@ -39,8 +39,8 @@ pub fn camera(parts: CameraParts) -> ChildSpec {
     edge(spec).kind("camera").stuck_after(STUCK)
 }
 
-/// A model: a supervisor with its slots.
-pub fn model(parts: &SlotParts) -> ChildSpec {
+/// A model: a supervisor with its slots, and with what keeps it to its overload policy.
+pub fn model(parts: &SlotParts, overload: Option<OverloadParts>) -> ChildSpec {
     let id = parts.model.id.to_string();
     let mut slots = SupervisorSpec::new(&id).start_concurrently();
     for (index, config) in parts.model.slots.iter().copied().enumerate() {
@@ -51,6 +51,12 @@ pub fn model(parts: &SlotParts) -> ChildSpec {
         });
         // Loading may take long, and the thread declares it.
         slots = slots.child(edge(spec).start_timeout(None));
+    }
+    if let Some(parts) = overload {
+        slots = slots.child(edge_worker("overload", "overload", move |heartbeat| {
+            let parts = parts.clone();
+            Body::task(move |stop| keep_to_policy(parts, heartbeat, stop))
+        }));
     }
     ChildSpec::supervisor(slots).kind("model")
 }

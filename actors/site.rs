@@ -14,7 +14,7 @@ use crate::{
     children,
     fanout::Fanout,
     journal::{Failure, Journal},
-    model::{ModelBoard, ModelPool, SlotParts},
+    model::{ModelBoard, ModelPool, OverloadParts, SlotParts, Terms},
     outboxes::{Outboxes, queue_of},
     ports::Ports,
     rule::{RuleFeed, judge},
@@ -112,10 +112,10 @@ impl Site {
         for (pool, _) in boards.models.iter().filter(|(id, _)| !config.models.contains(id)).map(|(_, parts)| parts) {
             pool.leave(&config.id);
         }
-        let limits = self.config.load();
-        let feeds = config.models.iter().filter_map(|model| {
-            let limit = limits.models.get(model).and_then(|model| model.max_fps);
-            boards.models.get(model).map(|(pool, _)| pool.join(&config.id, limit))
+        let site = self.config.load();
+        let feeds = config.models.iter().filter_map(|id| {
+            let (model, (pool, _)) = (site.models.get(id)?, boards.models.get(id)?);
+            Some(pool.join(&config.id, Terms::of(config, model)))
         });
         children::camera(CameraParts {
             config: Arc::clone(config),
@@ -131,21 +131,45 @@ impl Site {
     fn model(&self, config: &Arc<Model>) -> ChildSpec {
         let clock = &self.links.ports.clock;
         let mut boards = self.boards.write();
-        let (pool, board) = boards.models.entry(config.id.clone()).or_insert_with(|| {
-            let pool = ModelPool::new(config.id.clone(), Arc::clone(clock));
-            let board = ModelBoard::new(Arc::clone(&pool), Arc::clone(clock));
-            (pool, board)
-        });
-        pool.set_max_fps(config.max_fps);
-        children::model(&SlotParts {
-            model: Arc::clone(config),
-            pool: Arc::clone(pool),
-            engines: Arc::clone(&self.links.ports.engines),
-            fanout: Arc::clone(&self.links.fanout),
-            board: Arc::clone(board),
+        let mut place = |id: &ModelId| {
+            let (pool, board) = boards.models.entry(id.clone()).or_insert_with(|| {
+                let pool = ModelPool::new(id.clone(), Arc::clone(clock));
+                let board = ModelBoard::new(Arc::clone(&pool), Arc::clone(clock));
+                (pool, board)
+            });
+            (Arc::clone(pool), Arc::clone(board))
+        };
+        let (pool, board) = place(&config.id);
+        let policy = config.overload.as_ref();
+        let lighter = policy.and_then(|policy| policy.lighter()).map(|id| place(id).0);
+        // A camera that is there already keeps its place on the new terms.
+        let cameras = &self.config.load().cameras;
+        for camera in pool.reports().iter().filter_map(|report| cameras.get(&report.camera)) {
+            if camera.models.contains(&config.id) {
+                pool.join(&camera.id, Terms::of(camera, config));
+            }
+        }
+        let overload = policy.map(|policy| OverloadParts {
+            policy: Arc::clone(policy),
+            pool: Arc::clone(&pool),
+            lighter,
+            board: Arc::clone(&board),
             journal: self.links.journal.clone(),
             clock: Arc::clone(clock),
-        })
+        });
+        if overload.is_none() {
+            board.no_policy();
+        }
+        let slots = SlotParts {
+            model: Arc::clone(config),
+            pool,
+            engines: Arc::clone(&self.links.ports.engines),
+            fanout: Arc::clone(&self.links.fanout),
+            board,
+            journal: self.links.journal.clone(),
+            clock: Arc::clone(clock),
+        };
+        children::model(&slots, overload)
     }
 
     /// Gives the fan-out the rules of `config`; a rule that did not change keeps its inbox. Returns the specs of the new ones.

@@ -17,7 +17,7 @@ use parapet_testkit::{
 };
 
 use super::{CameraBoard, CameraParts, CameraState};
-use crate::{bus::BusFeed, children, journal::Journal, model::ModelPool};
+use crate::{bus::BusFeed, children, journal::Journal, model::{ModelPool, Terms}};
 
 /// A clock that follows tokio's paused time.
 struct PausedClock(tokio::time::Instant);
@@ -60,6 +60,8 @@ async fn start(location: Location, enabled: bool) -> Fixture {
         enabled,
         source: SourceSpec::new(location),
         stall_after: Duration::from_secs(4),
+        priority: parapet_config::Priority::Normal,
+        seen_within: None,
         models: vec![pool.model().clone()],
         zones: BTreeMap::new(),
         lines: BTreeMap::new(),
@@ -71,7 +73,7 @@ async fn start(location: Location, enabled: bool) -> Fixture {
     let spec = children::camera(CameraParts {
         config: Arc::new(config),
         media: Arc::new(media.clone()),
-        feeds: vec![pool.join(&id, None)],
+        feeds: vec![pool.join(&id, Terms::default())],
         board: Arc::clone(&board),
         journal: journal.clone(),
         bus: BusFeed::new(SiteId::new("s").unwrap(), Arc::clone(&clock)),
@@ -113,7 +115,7 @@ async fn frames_reach_the_models_and_the_camera_is_live() {
     assert_eq!(fixture.board.state(), CameraState::Connecting);
     fixture.frame(0).await;
     fixture.until("live", CameraState::Live).await;
-    assert!(!fixture.pool.take(1, Duration::ZERO).is_empty());
+    assert_eq!(fixture.pool.waiting(), 1);
 }
 
 #[tokio::test(start_paused = true)]

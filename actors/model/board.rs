@@ -6,7 +6,7 @@ use parapet_contracts::{Clock, ModelId};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::pool::ModelPool;
+use super::{overload::OverloadStatus, pool::{FeedReport, ModelPool}};
 
 /// Counters of one model over all its slots; they outlive restarts.
 pub struct ModelBoard {
@@ -25,6 +25,7 @@ struct Inner {
     busy: Duration,
     waited: Duration,
     last: Option<Duration>,
+    overload: Option<OverloadStatus>,
 }
 
 /// A snapshot.
@@ -50,6 +51,9 @@ pub struct ModelStatus {
     pub last_frame_age_s: Option<f64>,
     /// Frames that wait now.
     pub waiting: usize,
+    /// How it stands to its overload policy; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overload: Option<OverloadStatus>,
     /// What happened to each camera's frames.
     pub cameras: Vec<FeedStatus>,
 }
@@ -63,8 +67,17 @@ pub struct FeedStatus {
     pub offered: u64,
     /// Frames that a slot took.
     pub taken: u64,
-    /// Frames that were dropped, by reason.
+    /// Of those, the ones that were taken later than they should have been looked at.
+    pub late: u64,
+    /// Of those that were taken, the ones that it failed on.
+    pub failed: u64,
+    /// Frames that the overload policy gave to a lighter model.
+    pub passed_on: u64,
+    /// Frames that were dropped, by reason. With those taken, passed on and waiting (one at most) they make up what was offered.
     pub dropped: BTreeMap<&'static str, u64>,
+    /// The model that the camera asked, in whose place this one looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stands_in_for: Option<String>,
 }
 
 impl ModelBoard {
@@ -90,6 +103,15 @@ impl ModelBoard {
         }
     }
 
+    pub(super) fn overload(&self, status: OverloadStatus) {
+        self.inner.lock().overload = Some(status);
+    }
+
+    /// The model has no overload policy any more.
+    pub(crate) fn no_policy(&self) {
+        self.inner.lock().overload = None;
+    }
+
     pub(super) fn failed(&self) {
         self.inner.lock().failures += 1;
     }
@@ -101,11 +123,15 @@ impl ModelBoard {
 
     /// A snapshot.
     pub fn status(&self) -> ModelStatus {
-        let cameras = self.pool.counters().into_iter().map(|(camera, counters)| FeedStatus {
+        let cameras = self.pool.reports().into_iter().map(|FeedReport { camera, asked, counters }| FeedStatus {
             camera: camera.to_string(),
             offered: counters.offered(),
             taken: counters.taken(),
-            dropped: counters.dropped().into_iter().map(|(reason, count)| (reason.as_str(), count)).collect(),
+            late: counters.late(),
+            failed: counters.failed(),
+            passed_on: counters.passed_on(),
+            dropped: counters.dropped().map(|(reason, count)| (reason.as_str(), count)).collect(),
+            stands_in_for: (asked != *self.pool.model()).then(|| asked.to_string()),
         });
         let (cameras, waiting) = (cameras.collect(), self.pool.waiting());
         let last_frame_age_s = self.last_frame_age().map(|age| age.as_secs_f64());
@@ -122,6 +148,7 @@ impl ModelBoard {
             wait_ms: mean(inner.waited),
             last_frame_age_s,
             waiting,
+            overload: inner.overload.clone(),
             cameras,
         }
     }

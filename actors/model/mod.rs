@@ -1,15 +1,35 @@
 //! Model actors: a pool for each file in `models/`, and one slot actor for each GPU or share of the CPU, which pulls from it.
+//!
+//! A frame's way: [`Feed`] → admission → [`ModelPool`], where it waits for its turn (`schedule`) and the batch (`batch`, by the slot's
+//! [`Profile`]) → [`Seat`] → [`Slot`]. What is given up when slots can't keep up is `overload`'s.
 
+mod admission;
+mod batch;
 mod board;
+mod counters;
 mod engine;
+mod feed;
+mod feeds;
+mod job;
+mod meters;
+mod overload;
 mod pool;
+mod profile;
 mod schedule;
+mod seat;
 mod slot;
 
-pub use board::{ModelBoard, ModelStatus};
+pub use board::{FeedStatus, ModelBoard, ModelStatus};
+pub use counters::FeedCounters;
 pub use engine::{Engine, EngineError, EngineFactory, NullEngine, Seen, View};
-pub use pool::{Feed, FeedCounters, Job, ModelPool};
+pub use feed::{Feed, Terms};
+pub use job::{Job, Receipt};
+pub use overload::{OverloadParts, OverloadStatus, keep_to_policy};
+pub use pool::{FeedReport, ModelPool, Seat};
+pub use profile::Profile;
 pub use slot::{Slot, SlotParts};
 
+#[cfg(test)]
+mod accounting_tests;
 #[cfg(test)]
 mod tests;

@@ -1,114 +1,66 @@
 //! The pool of a model: cameras put their latest frame in, slots pull the one that is due next.
 //!
-//! It promises: at most one frame waits for each camera; a newer frame takes the place of an older one, which is counted;
-//! no lock is held while a frame is preprocessed; nobody polls.
+//! It promises: at most one frame waits for each camera; a newer frame takes the place of an older one, which is counted; each frame that is
+//! offered has exactly one fate ([`FeedCounters`]); no lock is held while a frame is preprocessed; nobody polls, and a frame wakes one slot at
+//! most, the fastest that is idle. Whose frame goes first is [`super::schedule`]'s, when a batch is closed [`super::batch`]'s.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use parapet_contracts::{CameraId, Clock, Frame, ModelId, Region, stats::DropReason};
+use parapet_contracts::{CameraId, Clock, Frame, ModelId, stats::DropReason};
 use parking_lot::{Condvar, Mutex};
 
-use super::schedule::{Candidate, Choice, choose};
+use super::{
+    batch::{self, Arrivals, Close},
+    counters::FeedCounters,
+    feed::{Feed, Terms},
+    feeds::{Fate, Feeds, Totals},
+    job::Job,
+    overload::Plan,
+    profile::Profile,
+    schedule::{Choice, Schedule},
+    seat::{SeatIndex, Seats},
+};
 
 /// See the module.
 pub struct ModelPool {
     model: ModelId,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    arrived: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    feeds: BTreeMap<CameraId, FeedState>,
+    feeds: Feeds,
+    schedule: Schedule,
+    seats: Seats,
+    arrivals: Arrivals,
+    plan: Plan,
     closed: bool,
 }
 
-impl State {
-    fn candidates(&self) -> impl Iterator<Item = Candidate> {
-        self.feeds.values().map(|feed| Candidate {
-            waiting_since: feed.waiting_since,
-            last_taken: feed.last_taken,
-            period: feed.period,
-        })
-    }
-
-    fn take(&mut self, index: usize, now: Duration) -> Option<Job> {
-        let feed = self.feeds.values_mut().nth(index)?;
-        feed.waiting_since = None;
-        let (frame, offered) = feed.waiting.take()?;
-        feed.last_taken = Some(now);
-        feed.counters.taken.fetch_add(1, Ordering::Relaxed);
-        Some(Job { frame, region: None, offered, counters: Arc::clone(&feed.counters) })
-    }
-}
-
-struct FeedState {
-    /// The frame, and when it was offered.
-    waiting: Option<(Frame, Duration)>,
-    /// Since when one has waited, whichever.
-    waiting_since: Option<Duration>,
-    last_taken: Option<Duration>,
-    period: Duration,
-    counters: Arc<FeedCounters>,
-}
-
-/// What happened to the frames of one camera at one model.
-#[derive(Debug, Default)]
-pub struct FeedCounters {
-    offered: AtomicU64,
-    taken: AtomicU64,
-    superseded: AtomicU64,
-    failed: AtomicU64,
-}
-
-impl FeedCounters {
-    /// Frames that were offered.
-    pub fn offered(&self) -> u64 {
-        self.offered.load(Ordering::Relaxed)
-    }
-
-    /// Frames that a slot took.
-    pub fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
-    }
-
-    /// Frames that were dropped, by reason.
-    pub fn dropped(&self) -> [(DropReason, u64); 2] {
-        [
-            (DropReason::Superseded, self.superseded.load(Ordering::Relaxed)),
-            (DropReason::InferenceFailed, self.failed.load(Ordering::Relaxed)),
-        ]
-    }
-
-    pub(super) fn count_failed(&self) {
-        self.failed.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// A frame that a slot took.
-pub struct Job {
-    /// The frame.
-    pub frame: Frame,
-    /// The part of it to look at; all of it when absent.
-    pub region: Option<Region>,
-    /// The monotonic time at which it was offered.
-    pub offered: Duration,
-    /// The counters of its camera at this model.
+/// What happened at one feed of a pool.
+pub struct FeedReport {
+    /// The camera.
+    pub camera: CameraId,
+    /// The model that it asked.
+    pub asked: ModelId,
+    /// What happened.
     pub counters: Arc<FeedCounters>,
+}
+
+/// How a pool fares, for its overload policy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    pub totals: Totals,
+    pub feeds: usize,
+    /// Views a second that its slots get through.
+    pub per_second: f64,
 }
 
 impl ModelPool {
     /// An empty pool.
     pub fn new(model: ModelId, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { model, clock, state: Mutex::default(), arrived: Condvar::new() })
+        Arc::new(Self { model, clock, state: Mutex::default() })
     }
 
     /// The model's id.
@@ -116,118 +68,224 @@ impl ModelPool {
         &self.model
     }
 
-    /// Adds a camera, or takes its place again after a restart. `max_fps` bounds how often its frames are taken.
-    pub fn join(self: &Arc<Self>, camera: &CameraId, max_fps: Option<f64>) -> Feed {
-        let period = period_of(max_fps);
-        let mut state = self.state.lock();
-        let feed = state.feeds.entry(camera.clone()).or_insert_with(|| FeedState {
-            waiting: None,
-            waiting_since: None,
-            last_taken: None,
-            period,
-            counters: Arc::default(),
-        });
-        feed.period = period;
-        Feed { pool: Arc::clone(self), camera: camera.clone(), counters: Arc::clone(&feed.counters) }
+    /// Adds a camera, or takes its place again after a restart.
+    pub fn join(self: &Arc<Self>, camera: &CameraId, terms: Terms) -> Feed {
+        self.join_for(camera, &self.model, terms)
     }
 
-    /// Bounds how often the frames of each camera are taken.
-    pub fn set_max_fps(&self, max_fps: Option<f64>) {
-        for feed in self.state.lock().feeds.values_mut() {
-            feed.period = period_of(max_fps);
-        }
+    /// As [`ModelPool::join`], for a camera that asked another model, in whose place this one looks.
+    pub(super) fn join_for(self: &Arc<Self>, camera: &CameraId, asked: &ModelId, terms: Terms) -> Feed {
+        let State { feeds, schedule, .. } = &mut *self.state.lock();
+        let (index, feed) = feeds.join((camera.clone(), asked.clone()), terms, schedule);
+        let (place, counters) = ((index, feed.birth), Arc::clone(&feed.counters));
+        Feed { pool: Arc::clone(self), place, counters }
     }
 
     /// Removes a camera and the frame that waits for it.
     pub fn leave(&self, camera: &CameraId) {
-        self.state.lock().feeds.remove(camera);
+        self.leave_for(camera, &self.model);
     }
 
-    fn offer(&self, camera: &CameraId, frame: Frame) {
-        let now = self.clock.monotonic();
-        let old = {
-            let mut state = self.state.lock();
-            let Some(feed) = state.feeds.get_mut(camera) else { return };
-            feed.counters.offered.fetch_add(1, Ordering::Relaxed);
-            feed.waiting_since.get_or_insert(now);
-            let old = feed.waiting.replace((frame, now));
-            feed.counters.superseded.fetch_add(u64::from(old.is_some()), Ordering::Relaxed);
-            old
+    fn leave_for(&self, camera: &CameraId, asked: &ModelId) {
+        let left = {
+            let State { feeds, schedule, .. } = &mut *self.state.lock();
+            feeds.leave(&(camera.clone(), asked.clone()), schedule)
         };
-        self.arrived.notify_one();
-        drop(old); // Returns a buffer to its decoder: not under the lock.
-    }
-
-    /// Takes the frame that is due next, and with it others that are due now, at most `batch` in all; blocks for at most `limit`.
-    /// Empty when nothing was due, or the pool is closed.
-    pub fn take(&self, batch: usize, limit: Duration) -> Vec<Job> {
-        let give_up = self.clock.monotonic() + limit;
-        let mut state = self.state.lock();
-        let mut jobs = Vec::new();
-        loop {
-            if state.closed {
-                return jobs;
-            }
-            let now = self.clock.monotonic();
-            let until = loop {
-                match choose(state.candidates(), now) {
-                    Choice::Take(index) => jobs.extend(state.take(index, now)),
-                    Choice::WaitUntil(due) => break due.min(give_up),
-                    Choice::Idle => break give_up,
-                }
-                if jobs.len() >= batch {
-                    return jobs;
-                }
-            };
-            if !jobs.is_empty() || now >= give_up {
-                return jobs;
-            }
-            self.arrived.wait_for(&mut state, until.saturating_sub(now));
+        if let Some(lighter) = left.and_then(|feed| feed.lighter) {
+            lighter.pool.leave_for(camera, asked);
         }
     }
 
-    /// Sends every slot home: [`ModelPool::take`] returns `None` from now on.
-    pub fn close(&self) {
-        self.state.lock().closed = true;
-        self.arrived.notify_all();
+    pub(super) fn offer(&self, feed: &Feed, frame: Frame) {
+        let now = self.clock.monotonic();
+        let (fate, bell) = {
+            let State { feeds, schedule, seats, arrivals, plan, closed } = &mut *self.state.lock();
+            let fate = if *closed { Err(frame) } else { feeds.offer(feed.place, frame, now, plan, schedule) };
+            let waits_anew = matches!(fate, Ok(Fate::Waits { old: None }));
+            if matches!(fate, Ok(Fate::Waits { .. })) {
+                arrivals.count(now);
+            }
+            (fate, if waits_anew { seats.call() } else { None })
+        };
+        if let Some(bell) = bell {
+            bell.notify_one();
+        }
+        // From here on without the lock: a frame that is dropped returns a buffer to its decoder.
+        match fate {
+            Ok(Fate::PassOn(lighter, frame)) => lighter.offer(frame),
+            Ok(Fate::Waits { old }) => drop(old),
+            Ok(Fate::Dropped(frame)) => drop(frame),
+            Err(frame) => {
+                feed.counters.count_offered();
+                feed.counters.count_dropped(DropReason::NoReceiver);
+                drop(frame);
+            }
+        }
     }
 
-    /// The counters of each camera.
-    pub fn counters(&self) -> Vec<(CameraId, Arc<FeedCounters>)> {
-        self.state.lock().feeds.iter().map(|(camera, feed)| (camera.clone(), Arc::clone(&feed.counters))).collect()
+    /// A slot sits down, to take frames; it leaves when the seat is dropped.
+    pub fn seat(self: &Arc<Self>, profile: Profile) -> Seat {
+        let bell = Arc::<Condvar>::default();
+        let index = self.state.lock().seats.add(&profile, Arc::clone(&bell));
+        Seat { pool: Arc::clone(self), index, bell, profile }
+    }
+
+    /// Sends every slot home: [`Seat::take`] returns nothing from now on.
+    pub fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        for bell in state.seats.bells() {
+            bell.notify_one();
+        }
+    }
+
+    /// What happened at each feed, by camera.
+    pub fn reports(&self) -> Vec<FeedReport> {
+        let report = |feed: &super::feeds::FeedState| FeedReport {
+            camera: feed.key.0.clone(),
+            asked: feed.key.1.clone(),
+            counters: Arc::clone(&feed.counters),
+        };
+        self.state.lock().feeds.iter().map(report).collect()
     }
 
     /// How many frames wait now.
     pub fn waiting(&self) -> usize {
-        self.state.lock().feeds.values().filter(|feed| feed.waiting.is_some()).count()
+        self.state.lock().schedule.len()
+    }
+
+    pub(super) fn load(&self) -> Load {
+        let state = self.state.lock();
+        Load { totals: state.feeds.totals, feeds: state.feeds.len(), per_second: state.seats.per_second() }
+    }
+
+    /// What the overload policy leaves of each camera's frames from now on; `lighter` is the pool that looks in this one's place.
+    pub(super) fn follow(&self, plan: Plan, lighter: Option<&Arc<ModelPool>>) {
+        if let Some(lighter) = lighter.filter(|_| plan.lighter) {
+            self.join_lighter(lighter);
+        }
+        self.state.lock().plan = plan;
+    }
+
+    fn join_lighter(&self, lighter: &Arc<ModelPool>) {
+        // One lock at a time: who waits for the other's while it holds its own might wait for ever.
+        let lacking: Vec<_> = {
+            let state = self.state.lock();
+            let there = |way: &Feed| Arc::ptr_eq(&way.pool, lighter);
+            let feeds = state.feeds.iter().filter(|feed| !feed.lighter.as_ref().is_some_and(there));
+            feeds.map(|feed| (feed.key.clone(), feed.terms())).collect()
+        };
+        let joined: Vec<_> =
+            lacking.into_iter().map(|(key, terms)| (lighter.join_for(&key.0, &key.1, terms), key)).collect();
+        for (way, key) in joined {
+            let old = self.state.lock().feeds.set_lighter(&key, Some(way));
+            if let Some(old) = old {
+                old.pool.leave_for(&key.0, &key.1);
+            }
+        }
+    }
+
+    /// Gives everything back: no policy holds any more.
+    pub(super) fn follow_nothing(&self) {
+        let ways: Vec<_> = {
+            let mut state = self.state.lock();
+            state.plan = Plan::default();
+            let keys: Vec<_> = state.feeds.iter().map(|feed| feed.key.clone()).collect();
+            keys.into_iter().filter_map(|key| Some((state.feeds.set_lighter(&key, None)?, key))).collect()
+        };
+        for (way, key) in ways {
+            way.pool.leave_for(&key.0, &key.1);
+        }
     }
 }
 
-fn period_of(max_fps: Option<f64>) -> Duration {
-    max_fps.filter(|fps| *fps > 0.0).map_or(Duration::ZERO, |fps| Duration::from_secs_f64(1.0 / fps))
-}
-
-/// A camera's way into a pool.
-#[derive(Clone)]
-pub struct Feed {
+/// A slot's place at its pool.
+pub struct Seat {
     pool: Arc<ModelPool>,
-    camera: CameraId,
-    counters: Arc<FeedCounters>,
+    index: SeatIndex,
+    bell: Arc<Condvar>,
+    profile: Profile,
 }
 
-impl Feed {
-    /// Offers the latest frame; never waits. An older one that still waits is dropped and counted.
-    pub fn offer(&self, frame: Frame) {
-        self.pool.offer(&self.camera, frame);
+impl Seat {
+    /// Takes the frame that is due next, and with it others, as many as the slot's profile makes worth it; blocks for at most `limit`.
+    /// Empty when nothing was due, or the pool is closed.
+    pub fn take(&mut self, limit: Duration) -> Vec<Job> {
+        let clock = &self.pool.clock;
+        let give_up = clock.monotonic() + limit;
+        let mut state = self.pool.state.lock();
+        loop {
+            if state.closed {
+                return Vec::new();
+            }
+            let now = clock.monotonic();
+            let until = match state.next(self.index, &self.profile, now) {
+                Next::Jobs(jobs) => {
+                    // What is left is somebody else's, if somebody is idle.
+                    if state.schedule.len() > 0
+                        && let Some(bell) = state.seats.call()
+                    {
+                        bell.notify_one();
+                    }
+                    return jobs;
+                }
+                Next::Wait(until) => until.map_or(give_up, |until| until.min(give_up)),
+            };
+            if now >= give_up {
+                return Vec::new();
+            }
+            state.seats.idle(self.index);
+            self.bell.wait_for(&mut state, until.saturating_sub(now));
+            state.seats.busy(self.index);
+        }
     }
 
-    /// The model at the other end.
-    pub fn model(&self) -> &ModelId {
-        &self.pool.model
+    /// A look at so many views took this long.
+    pub fn looked(&mut self, views: usize, took: Duration) {
+        self.profile.observe(views, took);
+        self.pool.state.lock().seats.learnt(self.index, &self.profile);
     }
+}
 
-    /// What happened to this camera's frames here.
-    pub fn counters(&self) -> &Arc<FeedCounters> {
-        &self.counters
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.pool.state.lock().seats.remove(self.index);
+    }
+}
+
+enum Next {
+    Jobs(Vec<Job>),
+    /// Until then, or until the bell rings.
+    Wait(Option<Duration>),
+}
+
+impl State {
+    fn next(&mut self, seat: SeatIndex, profile: &Profile, now: Duration) -> Next {
+        let pace = self.seats.pace(seat);
+        let mut chosen = match self.schedule.choose(now, pace) {
+            Choice::Idle => return Next::Wait(None),
+            Choice::Leave(until) => return Next::Wait(Some(until)),
+            Choice::Take(first) => Some(first),
+        };
+        let waiting = batch::Waiting {
+            frames: self.schedule.len(),
+            feeds: self.feeds.len(),
+            deadline: chosen.and_then(|first| self.feeds.deadline(first)).unwrap_or(now),
+            pressure: self.arrivals.per_second(now) / self.seats.singles_per_second(),
+        };
+        let size = match batch::close(profile, waiting, now) {
+            Close::At(until) => return Next::Wait(Some(until)),
+            Close::Now(size) => size,
+        };
+        let mut jobs = Vec::with_capacity(size);
+        while let Some(index) = chosen.take() {
+            jobs.extend(self.feeds.take(index, now, &mut self.schedule));
+            if jobs.len() < size
+                && let Choice::Take(next) = self.schedule.choose(now, pace)
+            {
+                chosen = Some(next);
+            }
+        }
+        Next::Jobs(jobs)
     }
 }

@@ -1,102 +1,163 @@
-//! Which frame a slot takes next: pure, so that it can be tested without threads.
+//! Whose frame a slot takes next: pure, so that it can be tested without threads.
 //!
-//! Each camera has a wanted rate. Its next frame is due one period after the last one was taken, and the frame that has
-//! been due for the longest goes first: earliest deadline first. A camera that offers more often than it may gets no more than
-//! its rate; under overload every camera waits for its turn, since taking a frame moves its deadline behind the others'.
+//! Each camera at a model is a *feed* on which at most one frame waits, with a deadline. Two rules decide:
+//!
+//! - **Turns.** What each feed has had is kept as *service*: a look costs a feed 16, 4 or 1 by its priority. A feed may go ahead of the
+//!   waiting feed that has had least by less than [`ROUND`]; one that is further ahead sits out. A feed that comes back after a pause begins
+//!   where the others are: it can neither save turns up nor owe any.
+//! - **Deadlines.** Among those whose turn it may be, the earliest deadline goes first.
+//!
+//! So below saturation deadlines decide, since hardly anyone waits. In saturation the looks are shared as deficit round robin shares them:
+//! *weighted max–min*, everyone gets an equal part times its weight, unless it wants less, and what it leaves goes to the others. Someone is
+//! always eligible, so no slot is idle while a frame waits. No priority starves: between two looks at a feed that keeps waiting, each other
+//! feed of its priority is looked at twice at most, one of high priority `2 · 4` or `2 · 16` times.
+//!
+//! Everything costs O(log n) for n feeds.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-/// What the schedule knows of one camera.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
-    /// The monotonic time since which a frame of it has waited; `None` when none waits. A newer frame that takes the place of an older
-    /// one does not begin the wait anew, or a busy slot would never get to a camera that it has not served yet.
-    pub waiting_since: Option<Duration>,
-    /// The monotonic time at which its last frame was taken.
-    pub last_taken: Option<Duration>,
-    /// The shortest time between two frames of it.
-    pub period: Duration,
-}
+use parapet_config::Priority;
 
-impl Candidate {
-    /// When its waiting frame is due.
-    fn due(&self) -> Option<Duration> {
-        let since = self.waiting_since?;
-        Some(self.last_taken.map_or(since, |last| last + self.period))
+/// What a look of normal priority costs: as far as a feed may be ahead of the one that has had least.
+const ROUND: u64 = 4;
+
+/// What a look costs a feed.
+fn cost(priority: Priority) -> u64 {
+    match priority {
+        Priority::High => ROUND / 4,
+        Priority::Normal => ROUND,
+        Priority::Low => ROUND * 4,
     }
 }
 
-/// What to do now.
+/// A feed's number: its place in a [`Schedule`], free for another once it was removed.
+pub(super) type FeedIndex = usize;
+
+/// The feeds, and who waits. See the module.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    feeds: Vec<Entry>,
+    /// All that wait, by service.
+    waiting: BTreeSet<(u64, FeedIndex)>,
+    /// Of them those whose turn it may be, by deadline.
+    eligible: BTreeSet<(Duration, FeedIndex)>,
+    /// Of them those that are too far ahead, by service.
+    ahead: BTreeSet<(u64, FeedIndex)>,
+    /// The least service among those that wait; never goes back.
+    floor: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    cost: u64,
+    service: u64,
+    deadline: Option<Duration>,
+}
+
+/// How fast a slot is, next to the others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// What a look of this slot takes.
+    pub own: Duration,
+    /// What a look of the fastest slot takes.
+    pub fastest: Duration,
+}
+
+/// What a slot does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
-    /// Take the frame of this candidate.
-    Take(usize),
-    /// Nothing is due before then.
-    WaitUntil(Duration),
-    /// No frame waits at all.
+pub(super) enum Choice {
+    /// Take this feed's frame.
+    Take(FeedIndex),
+    /// Leave what waits to a faster slot, which still can make it; look again then.
+    Leave(Duration),
+    /// Nothing waits.
     Idle,
 }
 
-/// Chooses among the candidates at monotonic time `now`. Ties go to who has waited longest.
-pub fn choose(candidates: impl Iterator<Item = Candidate>, now: Duration) -> Choice {
-    let mut best: Option<(Duration, Duration, usize)> = None;
-    for (index, candidate) in candidates.enumerate() {
-        if let (Some(due), Some(since)) = (candidate.due(), candidate.waiting_since) {
-            let key = (due, since, index);
-            if best.is_none_or(|b| key < b) {
-                best = Some(key);
+impl Schedule {
+    /// Adds a feed at `index`, or gives the one that is there another priority.
+    pub(super) fn set(&mut self, index: FeedIndex, priority: Priority) {
+        if self.feeds.len() <= index {
+            self.feeds.resize(index + 1, Entry::default());
+        }
+        self.feeds[index].cost = cost(priority);
+    }
+
+    /// A frame waits on this feed, to be done by `deadline`; in the place of one that waited before.
+    pub(super) fn wait(&mut self, index: FeedIndex, deadline: Duration) {
+        self.forget(index);
+        let entry = &mut self.feeds[index];
+        entry.deadline = Some(deadline);
+        entry.service = entry.service.max(self.floor);
+        let service = entry.service;
+        self.waiting.insert((service, index));
+        // Sorted into the right set by `settle`.
+        self.ahead.insert((service, index));
+        self.settle();
+    }
+
+    /// No frame waits on this feed any more.
+    pub(super) fn withdraw(&mut self, index: FeedIndex) {
+        self.forget(index);
+        self.settle();
+    }
+
+    /// The frame of this feed was taken.
+    pub(super) fn taken(&mut self, index: FeedIndex) {
+        self.forget(index);
+        let entry = &mut self.feeds[index];
+        entry.service += entry.cost;
+        self.settle();
+    }
+
+    /// How many feeds wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Chooses for a slot of this pace. A slow slot takes the most urgent frame that it can do in time; one that only a faster slot can do in
+    /// time it leaves, as long as the faster ones get through everything that waits before that.
+    pub(super) fn choose(&self, now: Duration, pace: Pace) -> Choice {
+        let Some(&(deadline, first)) = self.eligible.first() else { return Choice::Idle };
+        if pace.own <= pace.fastest + pace.fastest / 4 {
+            return Choice::Take(first);
+        }
+        if let Some(&(_, index)) = self.eligible.range((now + pace.own, 0)..).next() {
+            return Choice::Take(index);
+        }
+        let others = pace.fastest.saturating_mul(u32::try_from(self.len()).unwrap_or(u32::MAX));
+        match deadline.checked_sub(others) {
+            Some(until) if until > now => Choice::Leave(until),
+            _ => Choice::Take(first),
+        }
+    }
+
+    fn forget(&mut self, index: FeedIndex) {
+        let Some(entry) = self.feeds.get_mut(index) else { return };
+        if let Some(deadline) = entry.deadline.take() {
+            self.waiting.remove(&(entry.service, index));
+            if !self.eligible.remove(&(deadline, index)) {
+                self.ahead.remove(&(entry.service, index));
             }
         }
     }
-    match best {
-        Some((due, _, index)) if due <= now => Choice::Take(index),
-        Some((due, _, _)) => Choice::WaitUntil(due),
-        None => Choice::Idle,
+
+    /// Moves the floor, and lets in whose turn it may be now. Each look lets in those whom it passed, so the work is shared out over the looks.
+    fn settle(&mut self) {
+        if let Some(&(least, _)) = self.waiting.first() {
+            self.floor = self.floor.max(least);
+        }
+        while let Some(&(service, index)) = self.ahead.first() {
+            if service >= self.floor + ROUND {
+                break;
+            }
+            self.ahead.pop_first();
+            if let Some(deadline) = self.feeds[index].deadline {
+                self.eligible.insert((deadline, index));
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn ms(n: u64) -> Duration {
-        Duration::from_millis(n)
-    }
-
-    fn candidate(since: Option<u64>, last: Option<u64>, period: u64) -> Candidate {
-        Candidate { waiting_since: since.map(ms), last_taken: last.map(ms), period: ms(period) }
-    }
-
-    #[test]
-    fn without_frames_it_is_idle() {
-        assert_eq!(choose([candidate(None, Some(1), 5)].into_iter(), ms(10)), Choice::Idle);
-    }
-
-    #[test]
-    fn the_frame_that_has_been_due_longest_goes_first() {
-        let candidates = [candidate(Some(90), Some(0), 100), candidate(Some(95), Some(0), 50)];
-        assert_eq!(choose(candidates.into_iter(), ms(100)), Choice::Take(1));
-    }
-
-    #[test]
-    fn a_camera_that_offers_too_often_waits_for_its_period() {
-        assert_eq!(choose([candidate(Some(10), Some(5), 100)].into_iter(), ms(20)), Choice::WaitUntil(ms(105)));
-    }
-
-    #[test]
-    fn under_overload_everyone_gets_a_turn() {
-        let mut last = [None; 5];
-        let mut taken = [0_u32; 5];
-        // One camera at 30 fps, four at 5 fps, a slot that manages 10 frames a second: it can't serve all.
-        let period = [33, 200, 200, 200, 200];
-        for step in 0..1000_u64 {
-            let now = step * 100;
-            let candidates = (0..5).map(|i| candidate(Some(last[i].unwrap_or(0)), last[i], period[i]));
-            if let Choice::Take(i) = choose(candidates, ms(now)) {
-                last[i] = Some(now);
-                taken[i] += 1;
-            }
-        }
-        assert!(taken.iter().all(|&n| n > 100), "{taken:?}");
-    }
-}
+mod tests;

@@ -7,13 +7,18 @@
 use std::{sync::Arc, time::Duration};
 
 use parapet_config::{Model, SlotConfig};
-use parapet_contracts::{Clock, ErrorKind};
+use parapet_contracts::{
+    Clock, ErrorKind, Picture, PixelFormat, picture::Colorimetry, ports::inference::Device,
+};
 use parapet_supervision::Heartbeat;
 
 use super::{
     board::ModelBoard,
     engine::{Engine, EngineError, EngineFactory, NullEngine, Seen, View},
-    pool::{Job, ModelPool},
+    job::Job,
+    meters::SlotMeters,
+    pool::{ModelPool, Seat},
+    profile::Profile,
 };
 use crate::{
     fanout::Fanout,
@@ -72,19 +77,42 @@ impl Slot {
             let _busy = self.heartbeat.busy(LOADING);
             self.load().map_err(|error| error.text)?
         };
+        let profile = self.measure(engine.as_mut()).map_err(|error| error.text)?;
         self.parts.board.loaded(engine.description());
-        tracing::info!(actor = %self.actor, "{}", engine.description());
-        let batch = engine.max_batch().clamp(1, MAX_BATCH);
+        let (one, batch) = (profile.predict(1), profile.best());
+        tracing::info!(actor = %self.actor, ?one, batch, "{}", engine.description());
+        let mut seat = self.parts.pool.seat(profile);
+        let mut meters = SlotMeters::new(&self.parts.model.id);
         ready.tell();
         while !stop.is_set() {
             self.heartbeat.idle();
-            let jobs = self.parts.pool.take(batch, PATIENCE);
+            let jobs = seat.take(PATIENCE);
             if !jobs.is_empty() {
                 let _busy = self.heartbeat.busy(self.parts.model.hung_after);
-                self.look(engine.as_mut(), &jobs, stop)?;
+                self.look(engine.as_mut(), jobs, stop, &mut seat, &mut meters)?;
             }
         }
         Ok(())
+    }
+
+    /// Looks at nothing, in batches of each size, to learn how long that takes. A model that can't is a failed start.
+    fn measure(&self, engine: &mut dyn Engine) -> Result<Profile, EngineError> {
+        let most = engine.max_batch().clamp(1, MAX_BATCH);
+        let picture = blank()?;
+        let mut first = true;
+        Profile::measure(most, |size| {
+            // An accelerator may compile its kernels at the first look.
+            let limit = if std::mem::take(&mut first) { LOADING } else { self.parts.model.hung_after };
+            let limit = if self.config.device == Device::Cpu { self.parts.model.hung_after } else { limit };
+            let _busy = self.heartbeat.busy(limit);
+            let views = vec![View { picture: &picture, region: None }; size];
+            let began = self.parts.clock.monotonic();
+            let answers = engine.look(&views);
+            let took = self.parts.clock.monotonic().saturating_sub(began);
+            // A picture that it refuses is none that it would see; whether it is broken shows with the first real one.
+            let broken = answers.into_iter().filter_map(Result::err).find(|error| error.kind == ErrorKind::Fatal);
+            broken.map_or(Ok(took), Err)
+        })
     }
 
     fn load(&self) -> Result<Box<dyn Engine>, EngineError> {
@@ -99,7 +127,14 @@ impl Slot {
         }
     }
 
-    fn look(&self, engine: &mut dyn Engine, jobs: &[Job], stop: &Stop) -> LoopResult {
+    fn look(
+        &self,
+        engine: &mut dyn Engine,
+        jobs: Vec<Job>,
+        stop: &Stop,
+        seat: &mut Seat,
+        meters: &mut SlotMeters,
+    ) -> LoopResult {
         fail::fail_point!("slot::look", |text| Err(text.unwrap_or_default()));
         let clock = &self.parts.clock;
         let taken = clock.monotonic();
@@ -109,42 +144,49 @@ impl Slot {
             return Ok(()); // Somebody else has this slot's place by now.
         }
         let times = Times { taken, inferred: clock.monotonic(), share: jobs.len() as u32 };
-        for (job, seen) in jobs.iter().zip(seen) {
+        seat.looked(jobs.len(), times.inferred.saturating_sub(taken));
+        meters.batch();
+        for (job, seen) in jobs.into_iter().zip(seen) {
             match seen {
-                Ok(seen) => self.seen(job, seen, times),
-                Err(error) => self.failed(job, error)?,
+                Ok(seen) => self.seen(job, seen, times, meters),
+                Err(error) => self.failed(error, meters)?,
             }
         }
         Ok(())
     }
 
-    fn seen(&self, job: &Job, seen: Seen, times: Times) {
-        let model = self.parts.model.id.to_string();
+    fn seen(&self, job: Job, seen: Seen, times: Times, meters: &mut SlotMeters) {
         let waited = times.taken.saturating_sub(job.offered);
         let busy = times.inferred.saturating_sub(times.taken) / times.share.max(1);
-        metrics::histogram!("parapet_inference_seconds", "model" => model.clone()).record(busy);
-        metrics::histogram!("parapet_slot_wait_seconds", "model" => model.clone()).record(waited);
+        meters.looked(busy, waited);
         for &(reason, count) in &seen.refused {
-            metrics::counter!("parapet_model_refused_total", "model" => model.clone(), "reason" => reason)
-                .increment(count);
+            meters.refused(reason, count);
         }
         self.parts.board.looked(seen.objects.len(), &seen.refused, waited, busy);
         let steps = Steps { decoded: job.frame.decoded_at, taken: times.taken, inferred: times.inferred };
-        self.parts.fanout.seen(&self.parts.model.id, &job.frame, seen.objects, steps);
+        job.receipt.answered();
+        self.parts.fanout.seen(&job.asked, &job.frame, seen.objects, steps);
     }
 
-    /// An error when the slot must start anew.
-    fn failed(&self, job: &Job, error: EngineError) -> LoopResult {
-        job.counters.count_failed();
+    /// An error when the slot must start anew. The job counts itself as failed.
+    fn failed(&self, error: EngineError, meters: &mut SlotMeters) -> LoopResult {
         self.parts.board.failed();
-        let model = self.parts.model.id.to_string();
-        metrics::counter!("parapet_model_failures_total", "model" => model, "reason" => error.code).increment(1);
+        meters.failed(error.code);
         if error.kind == ErrorKind::Fatal {
             return Err(error.text);
         }
         self.parts.journal.report(Failure::new(&*self.actor, error.code, error.text));
         Ok(())
     }
+}
+
+/// A picture of 1280×720 with nothing in it: it costs what a common one costs.
+fn blank() -> Result<Picture, EngineError> {
+    let (width, height) = (1280_usize, 720_usize);
+    let planes = [(width, height), (width / 2, height / 2), (width / 2, height / 2)];
+    let planes = planes.into_iter().map(|(row, rows)| (vec![128; row * rows], row)).collect();
+    Picture::from_vecs(width as u32, height as u32, PixelFormat::I420, Colorimetry::BT709, planes)
+        .map_err(|error| EngineError { kind: ErrorKind::Fatal, code: "blank", text: error.to_string() })
 }
 
 /// When a batch was looked at.

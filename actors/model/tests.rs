@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -22,14 +23,14 @@ use parapet_testkit::{
     wait::{PATIENCE, until_async},
 };
 
-use super::{Engine, EngineError, EngineFactory, ModelBoard, ModelPool, Seen, SlotParts, View};
+use super::{Engine, EngineError, EngineFactory, ModelBoard, ModelPool, Profile, Seat, Seen, SlotParts, Terms, View};
 use crate::{bus::BusFeed, children, fanout::Fanout, journal::Journal, outboxes::Outboxes, store::StoreHandle};
 
 fn camera(id: &str) -> CameraId {
     CameraId::new(id).unwrap()
 }
 
-fn frame(camera: &CameraId, index: u64) -> Frame {
+pub(super) fn frame(camera: &CameraId, index: u64) -> Frame {
     let capture = CaptureTime { at: Timestamp::now(), source: TimeSource::Pts };
     let (decoded_at, still) = Default::default();
     Frame { camera: camera.clone(), index, pts: 0.0, capture, decoded_at, still, picture: grey(8, 8) }
@@ -39,18 +40,24 @@ fn pool() -> Arc<ModelPool> {
     ModelPool::new(ModelId::new("people").unwrap(), Arc::new(SystemClock::new()))
 }
 
+/// A slot's place, for a slot that looks at so many at once.
+fn seat(pool: &Arc<ModelPool>, batch: usize) -> Seat {
+    let profile = Profile::measure(batch, |_| Ok::<_, Infallible>(Duration::from_millis(1)));
+    pool.seat(profile.unwrap_or_else(|e| match e {}))
+}
+
 const MOMENT: Duration = Duration::from_millis(5);
 
 #[test]
 fn the_newest_frame_wins_and_the_older_is_counted() {
     let (pool, gate) = (pool(), camera("gate"));
-    let feed = pool.join(&gate, None);
+    let feed = pool.join(&gate, Terms::default());
     for index in 0..5 {
         feed.offer(frame(&gate, index));
     }
-    assert_eq!(pool.take(9, MOMENT)[0].frame.index, 4);
-    assert!(pool.take(9, MOMENT).is_empty(), "one frame a camera waits at most");
-    let dropped: u64 = feed.counters().dropped().iter().map(|(_, n)| n).sum();
+    assert_eq!(seat(&pool, 8).take(MOMENT)[0].frame.index, 4);
+    assert!(seat(&pool, 8).take(MOMENT).is_empty(), "one frame a camera waits at most");
+    let dropped: u64 = feed.counters().dropped().map(|(_, n)| n).sum();
     assert_eq!((feed.counters().offered(), feed.counters().taken(), dropped), (5, 1, 4));
 }
 
@@ -58,21 +65,21 @@ fn the_newest_frame_wins_and_the_older_is_counted() {
 fn frames_that_are_due_together_are_taken_together() {
     let pool = pool();
     for id in ["a", "b", "c"] {
-        pool.join(&camera(id), None).offer(frame(&camera(id), 0));
+        pool.join(&camera(id), Terms::default()).offer(frame(&camera(id), 0));
     }
-    assert_eq!(pool.take(2, MOMENT).len(), 2, "no more than a batch");
-    assert_eq!(pool.take(2, MOMENT).len(), 1, "what is there goes, and nobody waits for a full batch");
+    assert_eq!(seat(&pool, 2).take(MOMENT).len(), 2, "no more than a batch");
+    assert_eq!(seat(&pool, 2).take(MOMENT).len(), 1, "what is there goes, and nobody waits for a full batch");
 }
 
 #[test]
 fn a_camera_that_was_never_served_is_not_starved_by_a_fast_one() {
     let (pool, fast, slow) = (pool(), camera("fast"), camera("slow"));
-    let (fast_feed, slow_feed) = (pool.join(&fast, None), pool.join(&slow, None));
+    let (fast_feed, slow_feed) = (pool.join(&fast, Terms::default()), pool.join(&slow, Terms::default()));
     let mut taken = BTreeMap::new();
     for index in 0..20 {
         fast_feed.offer(frame(&fast, index));
         slow_feed.offer(frame(&slow, index));
-        *taken.entry(pool.take(1, MOMENT).remove(0).frame.camera).or_insert(0) += 1;
+        *taken.entry(seat(&pool, 1).take(MOMENT).remove(0).frame.camera).or_insert(0) += 1;
     }
     assert_eq!(taken, BTreeMap::from([(fast, 10), (slow, 10)]));
 }
@@ -80,10 +87,10 @@ fn a_camera_that_was_never_served_is_not_starved_by_a_fast_one() {
 #[test]
 fn a_camera_that_left_is_forgotten_with_its_frame() {
     let (pool, gate) = (pool(), camera("gate"));
-    let feed = pool.join(&gate, None);
+    let feed = pool.join(&gate, Terms::default());
     feed.offer(frame(&gate, 0));
     pool.leave(&gate);
-    assert!(pool.take(9, MOMENT).is_empty());
+    assert!(seat(&pool, 8).take(MOMENT).is_empty());
     feed.offer(frame(&gate, 1));
     assert_eq!(pool.waiting(), 0);
 }
@@ -93,7 +100,7 @@ fn a_closed_pool_sends_waiting_slots_home() {
     let pool = pool();
     let waiting = std::thread::spawn({
         let pool = Arc::clone(&pool);
-        move || pool.take(1, Duration::from_secs(60)).is_empty()
+        move || seat(&pool, 1).take(Duration::from_secs(60)).is_empty()
     });
     pool.close();
     assert!(waiting.join().unwrap());
@@ -181,6 +188,8 @@ async fn start(script: Script) -> Fixture {
         max_detections: 100,
         slots: vec![SlotConfig { device: Device::Cpu, threads: 1 }],
         max_fps: None,
+        seen_within: Duration::from_millis(500),
+        overload: None,
         track: true,
         hung_after: Duration::from_millis(300),
     });
@@ -193,14 +202,14 @@ async fn start(script: Script) -> Fixture {
         journal: journal.clone(),
         clock,
     };
-    let root = SupervisorSpec::new("site").child(children::model(&parts)).start().await.unwrap();
+    let root = SupervisorSpec::new("site").child(children::model(&parts, None)).start().await.unwrap();
     Fixture { script, pool, board, journal, root }
 }
 
 /// Offers frames until the engine has looked `more` times again.
 async fn looked_again(fixture: &Fixture, more: usize) {
     let gate = camera("gate");
-    let feed = fixture.pool.join(&gate, None);
+    let feed = fixture.pool.join(&gate, Terms::default());
     let goal = fixture.script.0.looks.load(Ordering::SeqCst) + more;
     until_async("the slot looks", PATIENCE, || {
         feed.offer(frame(&gate, 0));
@@ -234,11 +243,17 @@ async fn a_slot_whose_engine_panics_starts_anew() {
 async fn a_frame_that_is_refused_is_counted_and_costs_nobody_else_anything() {
     let fixture = start(Script::default()).await;
     fixture.script.0.reject.store(true, Ordering::SeqCst);
-    looked_again(&fixture, 3).await;
+    let feed = fixture.pool.join(&camera("gate"), Terms::default());
+    until_async("three frames are refused", PATIENCE, || {
+        feed.offer(frame(&camera("gate"), 0));
+        fixture.board.status().failures >= 3
+    })
+    .await;
     fixture.script.0.reject.store(false, Ordering::SeqCst);
     looked_again(&fixture, 1).await;
     until_async("a frame is done", PATIENCE, || fixture.board.status().inferences > 0).await;
-    assert!(fixture.board.status().failures >= 3);
+    let counters = &fixture.board.status().cameras[0];
+    assert!(counters.failed >= 3 && counters.failed < counters.taken, "{counters:?}");
     assert!(
         fixture.journal.take_unwritten().iter().any(|r| r.actor == "models/people/slot-0" && r.kind == "wrong_shape")
     );

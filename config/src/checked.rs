@@ -10,6 +10,9 @@ use parapet_contracts::{
     ports::{inference::Device, store::Retention},
 };
 
+/// How long after it was decoded a frame should have been looked at when no file says otherwise.
+pub const SEEN_WITHIN: Duration = Duration::from_millis(500);
+
 /// A whole site.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SiteConfig {
@@ -128,6 +131,10 @@ pub struct Camera {
     pub source: SourceSpec,
     /// A frame must come within this time, or the source is opened anew.
     pub stall_after: Duration,
+    /// Who goes first when a model can't look at everything.
+    pub priority: Priority,
+    /// How long after it was decoded a frame should have been looked at; `None`: as the model says.
+    pub seen_within: Option<Duration>,
     /// The models that look at it.
     pub models: Vec<ModelId>,
     /// Named zones.
@@ -167,10 +174,60 @@ pub struct Model {
     pub slots: Vec<SlotConfig>,
     /// Frames per second and camera at most.
     pub max_fps: Option<f64>,
+    /// How long after it was decoded a frame should have been looked at.
+    pub seen_within: Duration,
+    /// What is given up when its slots can't keep up.
+    pub overload: Option<Arc<OverloadPolicy>>,
     /// Whether what it sees is followed over time.
     pub track: bool,
     /// An inference that takes longer counts as hung.
     pub hung_after: Duration,
+}
+
+/// Who goes first when a model can't look at everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Priority {
+    /// Last.
+    Low,
+    /// Before `Low`.
+    #[default]
+    Normal,
+    /// First.
+    High,
+}
+
+/// What a model gives up when its slots can't keep up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OverloadPolicy {
+    /// In this order, each on top of the one before.
+    pub steps: Vec<OverloadStep>,
+    /// Frames a second that lowering the rate leaves each camera.
+    pub lowest_fps: f64,
+    /// So long frames must be missed before something more is given up.
+    pub after: Duration,
+    /// So long there must be room for it before something comes back.
+    pub recover_after: Duration,
+}
+
+impl OverloadPolicy {
+    /// The model that looks in the place of this one, when a step says so.
+    pub fn lighter(&self) -> Option<&ModelId> {
+        self.steps.iter().find_map(|step| match step {
+            OverloadStep::LighterModel(model) => Some(model),
+            OverloadStep::LowerRate | OverloadStep::ShedLowPriority => None,
+        })
+    }
+}
+
+/// A step of an overload policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OverloadStep {
+    /// Fewer frames of each camera.
+    LowerRate,
+    /// This model looks instead.
+    LighterModel(ModelId),
+    /// Cameras of low priority are left out.
+    ShedLowPriority,
 }
 
 /// How to feed a model and how to read it. `None` is guessed from the file's shape, metadata and graph.

@@ -78,8 +78,12 @@ fn text(status: &Value) -> String {
     section(&mut lines, "models", &status["models"], |model| {
         let wait = model["wait_ms"].as_f64().unwrap_or_default();
         let look = model["inference_ms"].as_f64().unwrap_or_default();
+        let given_up: Vec<&str> =
+            model["overload"]["given_up"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let overload =
+            if given_up.is_empty() { String::new() } else { format!("OVERLOADED: {}; ", given_up.join(", ")) };
         format!(
-            "{:<20} {} frames, {} objects, {look:.1} ms each, {wait:.1} ms waiting; {}",
+            "{:<20} {overload}{} frames, {} objects, {look:.1} ms each, {wait:.1} ms waiting; {}",
             word(&model["model"]),
             model["inferences"],
             model["objects"],

@@ -53,10 +53,19 @@ pub fn describe_site(site: &Site) {
         counter!("parapet_model_inferences_total", "model" => model.clone()).absolute(status.inferences);
         counter!("parapet_model_objects_total", "model" => model.clone()).absolute(status.objects);
         gauge!("parapet_model_waiting_frames", "model" => model.clone()).set(status.waiting as f64);
+        if let Some(overload) = status.overload {
+            gauge!("parapet_model_overload_steps", "model" => model.clone()).set(overload.step as f64);
+            gauge!("parapet_model_load_ratio", "model" => model.clone()).set(overload.load);
+            counter!("parapet_model_overload_changes_total", "model" => model.clone()).absolute(overload.changes);
+        }
         for feed in status.cameras {
-            let labels = [("model", model.clone()), ("camera", feed.camera)];
+            let camera = feed.stands_in_for.map_or(feed.camera.clone(), |asked| format!("{}@{asked}", feed.camera));
+            let labels = [("model", model.clone()), ("camera", camera)];
             counter!("parapet_model_offered_total", &labels).absolute(feed.offered);
             counter!("parapet_model_taken_total", &labels).absolute(feed.taken);
+            counter!("parapet_model_late_total", &labels).absolute(feed.late);
+            counter!("parapet_model_failed_total", &labels).absolute(feed.failed);
+            counter!("parapet_model_passed_on_total", &labels).absolute(feed.passed_on);
             for (reason, count) in feed.dropped {
                 let [m, c] = labels.clone();
                 counter!("parapet_model_dropped_total", &[m, c, ("reason", reason.to_owned())]).absolute(count);

@@ -10,6 +10,12 @@ pub enum DropReason {
     RateLimit,
     /// A newer frame took its place before a slot was free.
     Superseded,
+    /// A newer frame took its place when it was older than it may be: the slots are too slow.
+    Stale,
+    /// The model's overload policy has lowered the rate.
+    LoweredRate,
+    /// The model's overload policy leaves cameras of low priority out.
+    Shed,
     /// The picture was damaged.
     Corrupt,
     /// The stream has not reached a keyframe yet.
@@ -30,9 +36,12 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::RateLimit,
         Self::Superseded,
+        Self::Stale,
+        Self::LoweredRate,
+        Self::Shed,
         Self::Corrupt,
         Self::AwaitingKeyframe,
         Self::NoReceiver,
@@ -48,6 +57,9 @@ impl DropReason {
         match self {
             Self::RateLimit => "rate_limit",
             Self::Superseded => "superseded",
+            Self::Stale => "stale",
+            Self::LoweredRate => "lowered_rate",
+            Self::Shed => "shed",
             Self::Corrupt => "corrupt",
             Self::AwaitingKeyframe => "awaiting_keyframe",
             Self::NoReceiver => "no_receiver",

@@ -10,9 +10,9 @@ use parapet_contracts::{
 
 use super::{CameraFacts, Context, dangling, no_twins, polygon::polygon, site::both, source};
 use crate::{
-    checked::Camera,
+    checked::{Camera, Priority},
     document::{Document, place},
-    raw::{RawCamera, RawLink, RawTransport},
+    raw::{RawCamera, RawLink, RawPriority, RawTransport},
 };
 
 /// Checks a camera's file, and notes what others may refer to.
@@ -62,6 +62,12 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
         enabled: raw.enabled,
         source,
         stall_after: raw.stall_after.0,
+        priority: match raw.priority {
+            RawPriority::Low => Priority::Low,
+            RawPriority::Normal => Priority::Normal,
+            RawPriority::High => Priority::High,
+        },
+        seen_within: raw.seen_within.map(|span| span.0),
         models,
         zones,
         lines,

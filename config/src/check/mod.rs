@@ -2,6 +2,7 @@
 
 mod camera;
 mod model;
+mod overload;
 mod polygon;
 mod rule;
 mod site;
@@ -18,6 +19,7 @@ use parapet_contracts::{CameraId, ModelId, ports::probe::ModelProbe};
 
 pub(crate) use camera::camera;
 pub(crate) use model::model;
+pub(crate) use overload::lighter_models;
 pub(crate) use rule::rule;
 pub(crate) use site::{listeners, media_shown, site};
 pub(crate) use uploader::{same_files, uploader};

@@ -98,6 +98,8 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
         max_detections: raw.max_detections as usize,
         slots: slots(&raw.slots),
         max_fps: raw.max_fps.map(|fps| fps.0),
+        seen_within: raw.seen_within.0,
+        overload: super::overload::policy(document, raw.overload.as_ref()),
         track: raw.track,
         hung_after: raw.hung_after.0,
     })

@@ -39,6 +39,13 @@ pub(crate) struct RawCamera {
     #[serde(default = "stall_after")]
     #[schemars(extend("x-min" = "500ms", "x-max" = "1h"))]
     pub stall_after: Span,
+    /// Who goes first when a model can't look at everything. Under overload `high` gets four times the looks of `normal`, and `normal` four
+    /// times those of `low`, unless it wants less; none gets nothing, but a model's `overload` policy may leave out `low`.
+    #[serde(default)]
+    pub priority: RawPriority,
+    /// A frame should have been looked at this long after it was decoded. As the model's file says when absent.
+    #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
+    pub seen_within: Option<Span>,
     /// The models that look at it, by the names of their files.
     #[serde(default)]
     #[schemars(extend("examples" = [["people"]]))]
@@ -71,6 +78,19 @@ pub(crate) struct RawCamera {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct RawPolygon(#[schemars(length(min = 3, max = 1000))] pub Vec<Corner>);
+
+/// Who goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawPriority {
+    /// Last.
+    Low,
+    /// Before `low`.
+    #[default]
+    Normal,
+    /// First.
+    High,
+}
 
 /// How fast a recorded source is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]

@@ -3,6 +3,7 @@
 
 mod camera;
 mod model;
+mod overload;
 mod rule;
 mod site;
 mod uploader;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use camera::*;
 pub(crate) use model::*;
+pub(crate) use overload::*;
 pub(crate) use rule::*;
 pub(crate) use site::*;
 pub(crate) use uploader::*;

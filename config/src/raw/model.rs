@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceText, OneOrMany, PathText, yes};
+use super::{DeviceText, OneOrMany, PathText, RawOverload, yes};
 use crate::units::{Rate, Span};
 
 /// A model. The file's name is its id. What is absent is read from the .onnx file or guessed from its shapes and metadata.
@@ -41,6 +41,13 @@ pub(crate) struct RawModel {
     pub slots: RawSlots,
     /// Frames per second and camera at most. All that come when absent.
     pub max_fps: Option<Rate>,
+    /// A frame should have been looked at this long after it was decoded; a camera's file may say otherwise. A frame that is older when a newer
+    /// one takes its place is counted as `stale`. Slots that look at several frames at once wait no longer than this allows.
+    #[serde(default = "seen_within")]
+    #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
+    pub seen_within: Span,
+    /// What is given up when its slots can't keep up. When absent nothing is, and each camera gets its fair part of the looks.
+    pub overload: Option<RawOverload>,
     /// Follow what it sees over time: gives objects a track, with the zones that they stand in and the lines that they cross.
     #[serde(default = "yes")]
     pub track: bool,
@@ -316,4 +323,8 @@ fn max_detections() -> u32 {
 
 fn hung_after() -> Span {
     Span(Duration::from_secs(4))
+}
+
+fn seen_within() -> Span {
+    Span(crate::checked::SEEN_WITHIN)
 }
