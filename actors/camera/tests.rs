@@ -17,7 +17,12 @@ use parapet_testkit::{
 };
 
 use super::{CameraBoard, CameraParts, CameraState};
-use crate::{bus::BusFeed, children, journal::Journal, model::{ModelPool, Terms}};
+use crate::{
+    bus::BusFeed,
+    children,
+    journal::Journal,
+    model::{ModelPool, Terms},
+};
 
 /// A clock that follows tokio's paused time.
 struct PausedClock(tokio::time::Instant);

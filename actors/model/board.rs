@@ -6,7 +6,10 @@ use parapet_contracts::{Clock, ModelId};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::{overload::OverloadStatus, pool::{FeedReport, ModelPool}};
+use super::{
+    overload::OverloadStatus,
+    pool::{FeedReport, ModelPool},
+};
 
 /// Counters of one model over all its slots; they outlive restarts.
 pub struct ModelBoard {

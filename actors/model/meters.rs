@@ -42,17 +42,17 @@ impl SlotMeters {
 
     /// What was refused of an answer.
     pub(super) fn refused(&mut self, reason: &'static str, count: u64) {
-        let counter = self.refused.entry(reason).or_insert_with(|| {
-            metrics::counter!("parapet_model_refused_total", "model" => self.model.clone(), "reason" => reason)
-        });
+        let counter = self.refused.entry(reason).or_insert_with(
+            || metrics::counter!("parapet_model_refused_total", "model" => self.model.clone(), "reason" => reason),
+        );
         counter.increment(count);
     }
 
     /// A frame that the model failed on.
     pub(super) fn failed(&mut self, reason: &'static str) {
-        let counter = self.failures.entry(reason).or_insert_with(|| {
-            metrics::counter!("parapet_model_failures_total", "model" => self.model.clone(), "reason" => reason)
-        });
+        let counter = self.failures.entry(reason).or_insert_with(
+            || metrics::counter!("parapet_model_failures_total", "model" => self.model.clone(), "reason" => reason),
+        );
         counter.increment(1);
     }
 }

@@ -15,7 +15,6 @@ pub(super) struct Seats {
     seats: Vec<Option<Seated>>,
     /// Those that wait for work, the fastest first.
     idle: BTreeSet<(Duration, SeatIndex)>,
-    count: usize,
 }
 
 struct Seated {
@@ -30,7 +29,6 @@ impl Seats {
     /// A slot sits down.
     pub(super) fn add(&mut self, profile: &Profile, bell: Arc<Condvar>) -> SeatIndex {
         let seated = Seated { bell, per_view: profile.per_view(), one: profile.predict(1) };
-        self.count += 1;
         match self.seats.iter().position(Option::is_none) {
             Some(free) => {
                 self.seats[free] = Some(seated);
@@ -46,7 +44,7 @@ impl Seats {
     /// A slot is gone.
     pub(super) fn remove(&mut self, seat: SeatIndex) {
         self.busy(seat);
-        self.count -= usize::from(self.seats[seat].take().is_some());
+        self.seats[seat] = None;
     }
 
     /// What a slot has learnt of its pace.
@@ -79,11 +77,6 @@ impl Seats {
     /// The bells of all.
     pub(super) fn bells(&self) -> impl Iterator<Item = &Arc<Condvar>> {
         self.seats.iter().flatten().map(|seated| &seated.bell)
-    }
-
-    /// How many slots live.
-    pub(super) fn len(&self) -> usize {
-        self.count
     }
 
     /// The pace of a slot next to the others.
@@ -135,7 +128,7 @@ mod tests {
         let first = seats.add(&profile(5), Arc::default());
         seats.idle(first);
         seats.remove(first);
-        assert!(seats.call().is_none() && seats.len() == 0);
+        assert!(seats.call().is_none() && seats.per_second() == 0.0);
         assert_eq!(seats.add(&profile(5), Arc::default()), first);
     }
 }

@@ -7,9 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use parapet_config::{Model, SlotConfig};
-use parapet_contracts::{
-    Clock, ErrorKind, Picture, PixelFormat, picture::Colorimetry, ports::inference::Device,
-};
+use parapet_contracts::{Clock, ErrorKind, Picture, PixelFormat, picture::Colorimetry, ports::inference::Device};
 use parapet_supervision::Heartbeat;
 
 use super::{

@@ -94,8 +94,7 @@ impl Meter {
     fn reading(&self, own: Load, lighter: Option<Load>, lighter_looks: bool) -> Reading {
         let s = &self.sums;
         let a_second = |sum: f64| if s.seconds > 0.0 { sum / s.seconds } else { 0.0 };
-        let (taken, missed) =
-            if lighter_looks { (s.lighter_taken, s.lighter_missed) } else { (s.taken, s.missed) };
+        let (taken, missed) = if lighter_looks { (s.lighter_taken, s.lighter_missed) } else { (s.taken, s.missed) };
         let others = (a_second(s.lighter_wanted) - a_second(s.passed)).max(0.0);
         Reading {
             wanted: a_second(s.wanted),

@@ -83,7 +83,8 @@ fn it_does_not_answer_a_moment_of_overload() {
 #[test]
 fn a_bursty_camera_that_misses_frames_of_idle_slots_is_no_overload() {
     let mut machine = Machine::new(&policy());
-    let calm = Reading { wanted: 30.0, wanted_low: 0.0, feeds: 1, missed: 0.6, per_second: 100.0, lighter_per_second: 0.0 };
+    let calm =
+        Reading { wanted: 30.0, wanted_low: 0.0, feeds: 1, missed: 0.6, per_second: 100.0, lighter_per_second: 0.0 };
     assert!((0..100).all(|tick| machine.tick(Duration::from_millis(500 * tick), &calm).is_none()));
 }
 
