@@ -191,6 +191,7 @@ async fn start(script: Script) -> Fixture {
         seen_within: Duration::from_millis(500),
         overload: None,
         track: true,
+        after: None,
         hung_after: Duration::from_millis(300),
     });
     let parts = SlotParts {

@@ -2,6 +2,8 @@
 //!
 //! Two values are equal exactly when the actor that they declare need not restart.
 
+mod follow;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use parapet_contracts::{
@@ -12,6 +14,8 @@ use parapet_contracts::{
 
 /// How long after it was decoded a frame should have been looked at when no file says otherwise.
 pub const SEEN_WITHIN: Duration = Duration::from_millis(500);
+
+pub use follow::{Again, Crop, Follow};
 
 /// A whole site.
 #[derive(Debug, Clone, PartialEq)]
@@ -180,6 +184,8 @@ pub struct Model {
     pub overload: Option<Arc<OverloadPolicy>>,
     /// Whether what it sees is followed over time.
     pub track: bool,
+    /// What it follows; `None` for a model that looks at whole frames.
+    pub after: Option<Follow>,
     /// An inference that takes longer counts as hung.
     pub hung_after: Duration,
 }

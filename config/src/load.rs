@@ -69,6 +69,7 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
     };
     let checked_models = map(&mut models, |id, document| check::model(document, id, &mut context));
     check::lighter_models(&mut models, &checked_models, &context);
+    check::follows(&mut models, &checked_models, &context);
     let checked_cameras = map(&mut cameras, |id, document| check::camera(document, id, &mut context));
     let checked_rules = map(&mut rules, |id, document| check::rule(document, id, &context));
     let mut checked_uploaders: Vec<_> = uploaders

@@ -83,6 +83,26 @@ fn the_examples_of_the_page_on_rules_are_valid() {
 }
 
 #[test]
+fn the_examples_of_the_page_on_models_are_a_valid_site() {
+    let page = std::fs::read_to_string(docs("models.md")).unwrap();
+    let files = examples(&page);
+    let site = TestSite::new(&[
+        ("models/people.yaml", "kind: null\nlabels: [person, car]\n"),
+        ("cameras/yard.yaml", "source: test://ball\nmodels: [people]\n"),
+    ]);
+    for name in ["helmet", "person", "plates", "digits", "faces", "reid"] {
+        site.write(&format!("models/{name}.onnx"), "x");
+    }
+    for (name, text) in &files {
+        site.write(name, text);
+    }
+    let loaded = site.load().unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.config.models.values().filter(|model| model.after.is_some()).count(), files.len());
+    assert!(files.len() >= 4, "{}", files.len());
+}
+
+#[test]
 fn the_examples_of_the_guide_are_a_valid_site() {
     let page = std::fs::read_to_string(docs("guide-your-own-camera.md")).unwrap();
     let files = examples(&page);

@@ -8,7 +8,7 @@ use parapet_contracts::{
     ids::is_valid_id,
 };
 
-use super::{CameraFacts, Context, dangling, no_twins, polygon::polygon, site::both, source};
+use super::{CameraFacts, Context, dangling, no_twins, polygon::polygon, quoted, site::both, source};
 use crate::{
     checked::{Camera, Priority},
     document::{Document, place},
@@ -23,6 +23,7 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
     let mut models = Vec::new();
     for (index, name) in names.iter().enumerate() {
         match context.models.get_key_value(name.as_str()) {
+            Some((_, facts)) if !facts.after.is_empty() => follower(document, index, &names, context),
             Some((model, _)) => models.push(model.clone()),
             None => dangling(
                 document,
@@ -86,6 +87,19 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
         sim: raw.sim.map(|sim| sim.0),
         tags: raw.tags.into_iter().map(|tag| tag.0).collect(),
     })
+}
+
+/// A model that follows others needs not be listed; it looks nowhere when none of them is.
+fn follower(document: &mut Document<RawCamera>, index: usize, names: &[String], context: &Context<'_>) {
+    let others: Vec<ModelId> =
+        names.iter().enumerate().filter(|(i, _)| *i != index).filter_map(|(_, name)| ModelId::new(name).ok()).collect();
+    let Some(facts) = context.models.get(names[index].as_str()) else { return };
+    if !facts.after.iter().any(|before| context.looks(before, &others)) {
+        let place = place!["models", index];
+        let (name, before) = (quoted(document, place), &facts.after_shown);
+        let message = format!("{name} follows {before}, and looks at no frame by itself");
+        document.error(document.at(place), message, format!("list {before}: what follows it comes with it"));
+    }
 }
 
 /// Tells when a zone or a line has a name that fits into no topic and no metric.

@@ -1,6 +1,7 @@
 //! From what the files say to what holds: references, paths, addresses, everything that one file's schema can't know.
 
 mod camera;
+mod follow;
 mod model;
 mod overload;
 mod polygon;
@@ -18,6 +19,7 @@ use std::{
 use parapet_contracts::{CameraId, ModelId, ports::probe::ModelProbe};
 
 pub(crate) use camera::camera;
+pub(crate) use follow::follows;
 pub(crate) use model::model;
 pub(crate) use overload::lighter_models;
 pub(crate) use rule::rule;
@@ -63,9 +65,32 @@ pub(crate) struct ModelFacts {
     pub labels: Option<Vec<String>>,
     /// True when a message may list them.
     pub labels_shown: bool,
+    /// The models that it follows, by name.
+    pub after: Vec<String>,
+    /// What it follows, as a message may name it.
+    pub after_shown: String,
+    /// True when it is known to give a vector and no objects.
+    pub is_vector: bool,
 }
 
 impl Context<'_> {
+    /// True when what `id` says comes from a camera that lists `models`: it is one of them, or follows one, at any depth.
+    pub(crate) fn looks(&self, id: &str, models: &[ModelId]) -> bool {
+        let (mut seen, mut open) = (vec![id], vec![id]);
+        while let Some(next) = open.pop() {
+            if models.iter().any(|model| model.as_str() == next) {
+                return true;
+            }
+            for before in self.models.get(next).into_iter().flat_map(|facts| &facts.after) {
+                if !seen.contains(&before.as_str()) {
+                    seen.push(before);
+                    open.push(before);
+                }
+            }
+        }
+        false
+    }
+
     /// A path of a file, from the site's folder.
     pub(crate) fn absolute(&self, path: &str) -> PathBuf {
         absolute(self.dir, path)

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, io::Read, path::Path};
 use parapet_contracts::{ModelId, ports::inference::Device};
 use sha2::{Digest, Sha256};
 
-use super::{Context, ModelFacts, no_twins, quoted};
+use super::{Context, ModelFacts, follow, no_twins, quoted};
 use crate::{
     checked::{ChannelOrder, Model, ModelIo, Resize, SlotConfig},
     document::{Document, place},
     formats,
-    raw::{DEFAULT_MIN_SCORE, RawChannels, RawKind, RawModel, RawResize, RawScore, RawSize, RawSlots},
+    raw::{DEFAULT_MIN_SCORE, RawChannels, RawKind, RawLayout, RawModel, RawResize, RawScore, RawSize, RawSlots},
     words,
 };
 
@@ -66,7 +66,15 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
     let hidden = (0..known.as_ref().map_or(0, Vec::len)).any(|i| document.resolved(place!["labels", i]))
         || document.resolved(place!["labels"]);
     let (min_score, min_score_by_label) = scores(document, &raw, known.as_deref(), !hidden);
-    context.models.insert(id.clone(), ModelFacts { labels: known, labels_shown: !hidden });
+    let after = follow::after(document, &raw);
+    let names = raw.after.clone().map(|after| after.into_follow().model.into_vec()).unwrap_or_default();
+    let shown: Vec<&str> = names.iter().map(String::as_str).collect();
+    let after_shown =
+        if follow::hidden(document, names.len()) { "other models".to_owned() } else { words::list(&shown) };
+    let is_vector = raw.layout == Some(RawLayout::Embedding);
+    context
+        .models
+        .insert(id.clone(), ModelFacts { labels: known, labels_shown: !hidden, after: names, after_shown, is_vector });
     Some(Model {
         id: id.clone(),
         file,
@@ -101,6 +109,7 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
         seen_within: raw.seen_within.0,
         overload: super::overload::policy(document, raw.overload.as_ref()),
         track: raw.track,
+        after,
         hung_after: raw.hung_after.0,
     })
 }

@@ -129,20 +129,24 @@ fn model(
 ) -> Option<ModelId> {
     let name = &raw.model.as_ref()?.0;
     let place = place!["model"];
-    let Some((id, _)) = context.models.get_key_value(name.as_str()) else {
+    let Some((id, facts)) = context.models.get_key_value(name.as_str()) else {
         dangling(document, place, "model", "models", context.models.keys().map(ModelId::as_str));
         return None;
     };
     let blind: Vec<&str> = cameras
         .iter()
         .filter(
-            |camera| matches!(context.cameras.get(camera.as_str()), Some(Some(facts)) if !facts.models.contains(id)),
+            |camera| matches!(context.cameras.get(camera.as_str()), Some(Some(facts)) if !context.looks(id.as_str(), &facts.models)),
         )
         .map(CameraId::as_str)
         .collect();
     if !blind.is_empty() && blind.len() == cameras.len() {
         let message = format!("no camera of this rule lists the model {}", quoted(document, place));
         document.error(document.at(place), message, format!("add it to `models` of {}", words::list(&blind)));
+    }
+    if raw.sql.is_none() && !facts.after.is_empty() {
+        let message = format!("{} follows other models, and what it says is no frame", quoted(document, place));
+        document.error(document.at(place), message, "write the rule in `sql`: see `updates` in docs/rules.md");
     }
     Some(id.clone())
 }
@@ -155,6 +159,10 @@ fn labels(
     model: Option<&ModelId>,
     context: &Context<'_>,
 ) {
+    let follows = |model: &ModelId| context.models.get(model).is_some_and(|facts| !facts.after.is_empty());
+    if model.is_some_and(follows) {
+        return; // What it says is in `updates`, and no object's label.
+    }
     let mut models: Vec<&ModelId> = Vec::new();
     for camera in cameras {
         // A camera that could not be read may have any model.

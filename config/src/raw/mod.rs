@@ -2,6 +2,7 @@
 //! documentation is what its reader sees.
 
 mod camera;
+mod follow;
 mod model;
 mod overload;
 mod rule;
@@ -15,6 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use camera::*;
+pub(crate) use follow::*;
 pub(crate) use model::*;
 pub(crate) use overload::*;
 pub(crate) use rule::*;

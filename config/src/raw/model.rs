@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceText, OneOrMany, PathText, RawOverload, yes};
+use super::{DeviceText, OneOrMany, PathText, RawAfter, RawOverload, yes};
 use crate::units::{Rate, Span};
 
 /// A model. The file's name is its id. What is absent is read from the .onnx file or guessed from its shapes and metadata.
@@ -18,6 +18,10 @@ pub(crate) struct RawModel {
     /// The .onnx file. Required unless `kind` is `null`.
     #[schemars(extend("examples" = ["models/people.onnx"]))]
     pub file: Option<PathText>,
+    /// The model, or the models, that it follows: it looks at crops of what they see, and what it says becomes an attribute of the object.
+    /// A name, a list of names, or a mapping. No camera lists it: it looks wherever they look.
+    #[schemars(extend("examples" = ["people"]))]
+    pub after: Option<RawAfter>,
     /// The layout of its output.
     pub layout: Option<RawLayout>,
     /// How it is fed.
@@ -118,7 +122,7 @@ pub(crate) enum RawLayout {
     Face,
     /// A classifier: `[1, classes]`. Its best class becomes one object as large as the picture.
     Classifier,
-    /// A vector: `[1, n]`. It gives no objects, so that no camera can use it by itself.
+    /// A vector: `[1, n]`. It gives no objects, so that it can only follow another model (`after`).
     Embedding,
 }
 
