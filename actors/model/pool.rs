@@ -232,6 +232,8 @@ impl Seat {
                 Next::Wait(until) => until.map_or(give_up, |until| until.min(give_up)),
             };
             if now >= give_up {
+                self.profile.rest(limit);
+                state.seats.learnt(self.index, &self.profile);
                 return Vec::new();
             }
             state.seats.idle(self.index);

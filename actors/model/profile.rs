@@ -6,6 +6,8 @@ use std::time::Duration;
 const WORTH: f64 = 1.05;
 /// How much of a look's time goes into what is predicted.
 const ADAPT: f64 = 0.1;
+/// After so long without a look, the drift's logarithm is down to a third.
+const FORGET: Duration = Duration::from_secs(10);
 
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -78,10 +80,16 @@ impl Profile {
         }
         let measured = self.measured(batch).as_secs_f64();
         if measured > 0.0 {
-            // A single look that hung says little of the next.
-            let ratio = (took.as_secs_f64() / measured).clamp(0.1, 10.0);
+            // A single look that hung says little of the next; many of them do.
+            let ratio = (took.as_secs_f64() / measured).clamp(self.drift / 4.0, self.drift * 4.0);
             self.drift += ADAPT * (ratio - self.drift);
         }
+    }
+
+    /// Nothing was looked at for this long: what was measured counts more and more again. Otherwise a slot that was slow once, and is asked no
+    /// more because of it, would count as slow for ever.
+    pub fn rest(&mut self, idle: Duration) {
+        self.drift = self.drift.powf((-idle.as_secs_f64() / FORGET.as_secs_f64()).exp());
     }
 
     fn per_second(&self, batch: usize) -> f64 {
@@ -144,6 +152,14 @@ mod tests {
             profile.observe(1, Duration::from_millis(20));
         }
         assert!(profile.predict(1).abs_diff(Duration::from_millis(20)) < Duration::from_millis(1));
+        profile.observe(1, Duration::from_secs(60));
+        assert!(profile.predict(1) < Duration::from_millis(30), "one look that hung");
+        for _ in 0..100 {
+            profile.observe(1, Duration::from_millis(700));
+        }
+        assert!(profile.predict(1).abs_diff(Duration::from_millis(700)) < Duration::from_millis(20));
+        profile.rest(Duration::from_secs(60));
+        assert!(profile.predict(1).abs_diff(Duration::from_millis(10)) < Duration::from_millis(1));
         let mut unknown = Profile::unknown();
         assert_eq!(unknown.predict(1), Duration::ZERO);
         unknown.observe(2, Duration::from_millis(8));
