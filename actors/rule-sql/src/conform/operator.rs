@@ -7,7 +7,7 @@ use super::{failed, text};
 use crate::catalog::Catalog;
 use crate::engine::{Engine, RuleOptions};
 use crate::error::EvalError;
-use crate::exec::{self, Rows, Set};
+use crate::exec::{self, Group, Rows, Set};
 use crate::expr::{Shared, Tuple};
 use crate::functions::Env;
 use crate::functions::analytic::Hits;
@@ -111,8 +111,9 @@ fn one(plan: &Plan, stage: &str, case: &Json, input: &Json) -> Result<Json, Eval
             with_range(json!({ key: tuples.iter().map(|t| codec.encode(t)).collect::<Vec<_>>() }))
         }
         Rows::Grouped(groups) => {
-            let group =
-                |g: &Vec<Tuple>| with_range(json!({ "$group": g.iter().map(|t| codec.encode(t)).collect::<Vec<_>>() }));
+            let group = |g: &Group| {
+                with_range(json!({ "$group": g.tuples.iter().map(|t| codec.encode(t)).collect::<Vec<_>>() }))
+            };
             json!({ "$groups": groups.iter().map(group).collect::<Vec<_>>() })
         }
     };
@@ -144,10 +145,10 @@ fn output(plan: &Plan, case: &Json, set: &Set) -> Result<Json, EvalError> {
 }
 
 fn grouped(plan: &Plan, stage: &str, case: &Json, groups: &[Json], codec: &mut Codec<'_>) -> Result<Json, EvalError> {
-    let mut read: Vec<Vec<Tuple>> = Vec::new();
+    let mut read: Vec<Group> = Vec::new();
     for group in groups {
         let tuples = group.get("$group").and_then(Json::as_array);
-        read.push(tuples.into_iter().flatten().map(|t| codec.tuple(t)).collect());
+        read.push(Group::of(tuples.into_iter().flatten().map(|t| codec.tuple(t)).collect()));
     }
     let range_json = groups.first().and_then(|g| g.get("range"));
     let set = Set { rows: Rows::Grouped(read), range: codec::range(range_json) };
@@ -159,8 +160,8 @@ fn grouped(plan: &Plan, stage: &str, case: &Json, groups: &[Json], codec: &mut C
         return Ok(json!({ "dropped": true }));
     }
     let Rows::Grouped(groups) = &set.rows else { return Err(EvalError::new("groups are expected")) };
-    let encode = |group: &Vec<Tuple>| {
-        let mut json = json!({ "$group": group.iter().map(|t| codec.encode(t)).collect::<Vec<_>>() });
+    let encode = |group: &Group| {
+        let mut json = json!({ "$group": group.tuples.iter().map(|t| codec.encode(t)).collect::<Vec<_>>() });
         if let (Some(range), Some(map)) = (range_json, json.as_object_mut()) {
             map.insert("range".into(), range.clone());
         }

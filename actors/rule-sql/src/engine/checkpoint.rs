@@ -19,7 +19,7 @@ use crate::value::Value;
 use crate::window::{SavedWatermarks, SavedWindow};
 
 /// What the form of checkpoints is called; another form is refused.
-const FORM: &str = "rule-sql/1";
+const FORM: &str = "rule-sql/2";
 
 /// The state of an engine, for `serde` to write.
 #[derive(Debug, Clone, Serialize, Deserialize)]

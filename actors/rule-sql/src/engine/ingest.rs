@@ -6,7 +6,7 @@ use super::{Engine, Event};
 use crate::catalog::Relation;
 use crate::error::EvalError;
 use crate::exec::key;
-use crate::expr::{Frame, Row, Tuple, truth};
+use crate::expr::{Frame, Row, Tuple, places_like, truth};
 use crate::plan::AnalyticCall;
 use crate::value::{Object, Value, parse_time, to_time};
 
@@ -42,7 +42,14 @@ impl Engine {
                 return;
             }
         };
-        let row = Row::new(source, ts, data, event.meta.clone(), &plan.columns);
+        let places = match self.places.get_mut(source) {
+            Some(before) => {
+                *before = places_like(before, source, &data, &plan.columns);
+                Arc::clone(before)
+            }
+            None => return,
+        };
+        let row = Row { source, ts, data, meta: event.meta.clone(), places, analytic: Vec::new() };
         if relation.table {
             self.table_row(source, Arc::new(row), relation.retain());
             return;

@@ -5,8 +5,10 @@
 //! not fit is dropped and counted.
 
 mod checkpoint;
+mod folding;
 mod ingest;
 mod options;
+mod size;
 mod stages;
 
 use std::collections::VecDeque;
@@ -16,16 +18,17 @@ use serde::{Deserialize, Serialize};
 
 pub use checkpoint::{Checkpoint, RestoreError};
 pub use options::{Counters, RuleOptions};
+pub(crate) use size::{heap, sampled};
 
 use crate::catalog::Catalog;
 use crate::error::SqlError;
-use crate::expr::{Row, Shared, WindowRange};
+use crate::expr::{Places, Row, Shared, WindowRange};
 use crate::functions::Env;
 use crate::functions::analytic::{Hits, Memory};
 use crate::parser::parse_select;
 use crate::plan::{Mode, Plan, PlanWindowKind};
 use crate::value::Object;
-use crate::window::{Watermarks, Window};
+use crate::window::{Entry, FoldedWindow, Watermarks, Window};
 
 /// An event of a stream, or a new row of a table.
 #[derive(Debug, Clone)]
@@ -72,6 +75,10 @@ pub struct Engine {
     agg_hits: Hits,
     counters: Counters,
     emitted: VecDeque<Emission>,
+    /// Where the last event of each source had the columns: the next one's are probably there as well.
+    places: Vec<Places>,
+    /// Space for what a folded window is told of a row.
+    entry: Entry,
 }
 
 impl Engine {
@@ -89,6 +96,12 @@ impl Engine {
         let idle_timeout = options.idle_timeout.map(|timeout| timeout.clamp(1, MAX_TIME));
         let env = Env::new(&options.rule_id, start, options.zone.clone());
         let window = plan.window.as_ref().map(|w| {
+            let folded = plan.folding.as_ref().and_then(|folding| {
+                FoldedWindow::new(&w.kind, folding, options.event_time, start, &options.zone, options.max_groups)
+            });
+            if let Some(window) = folded {
+                return Window::Folded(Box::new(window));
+            }
             let mut window = Window::new(&w.kind, options.event_time, start, &options.zone);
             if let (Window::State(state), PlanWindowKind::State { emit: Some(_), .. }) = (&mut window, &w.kind) {
                 state.has_end = true;
@@ -100,6 +113,8 @@ impl Engine {
         Self {
             memories: vec![Memory::default(); plan.analytics.len()],
             tables: vec![VecDeque::new(); plan.sources.len()],
+            places: vec![Places::default(); plan.sources.len()],
+            entry: Entry::default(),
             plan,
             options,
             env,
@@ -152,6 +167,7 @@ impl Engine {
             + self.watermarks.as_ref().map_or(0, Watermarks::len)
             + self.tables.iter().map(VecDeque::len).sum::<usize>();
         counters.partitions_held = self.memories.iter().map(Memory::len).sum();
+        counters.state_bytes = self.state_bytes();
         counters.watermark_lag = self.watermarks.as_ref().map(|w| self.env.now.saturating_sub(w.current()));
         counters
     }

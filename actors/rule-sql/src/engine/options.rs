@@ -26,6 +26,9 @@ pub struct RuleOptions {
     pub zone: Zone,
     /// How many rows a window may hold; beyond, the oldest are dropped and counted.
     pub max_rows: usize,
+    /// How many groups a window may have; beyond, rows of new groups are refused and counted, and those that are there
+    /// stay exact.
+    pub max_groups: usize,
     /// How many partitions an analytic call or a state window remembers; beyond, the oldest are forgotten and counted.
     pub max_partitions: usize,
     /// How many emissions wait to be taken; beyond, the oldest are dropped and counted.
@@ -44,6 +47,7 @@ impl Default for RuleOptions {
             emit_empty: false,
             zone: Zone::UTC,
             max_rows: 1_000_000,
+            max_groups: 100_000,
             max_partitions: DEFAULT_PARTITIONS,
             max_emissions: 100_000,
         }
@@ -71,6 +75,9 @@ pub struct Counters {
     pub dropped_invalid: u64,
     /// Rows dropped because a window, a table or the wait for late events was full.
     pub dropped_rows: u64,
+    /// Rows refused because their window had too many groups already.
+    #[serde(default)]
+    pub refused_groups: u64,
     /// Windows passed over because the time jumped over more than 10,000 of them at once.
     pub skipped_windows: u64,
     /// Values that `acc_collect` and its like forgot because they held too many.
@@ -83,6 +90,9 @@ pub struct Counters {
     pub rows_held: usize,
     /// Partitions held now.
     pub partitions_held: usize,
+    /// How many bytes the state takes, as an estimate.
+    #[serde(default)]
+    pub state_bytes: u64,
     /// How far the watermark is behind the clock, in milliseconds.
     pub watermark_lag: Option<i64>,
     /// The last error.

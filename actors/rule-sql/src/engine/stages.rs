@@ -8,7 +8,7 @@ use crate::exec::{self, Rows, Set, in_stage};
 use crate::expr::{Frame, Node, Row, Shared, Tuple, truth};
 use crate::plan::{Plan, PlanWindow, PlanWindowKind};
 use crate::value::{Object, Value};
-use crate::window::{Complete, Released, Verdict};
+use crate::window::{Complete, Released, Verdict, WindowRange};
 
 impl Engine {
     pub(super) fn released(&mut self, released: Vec<Released>) {
@@ -24,14 +24,22 @@ impl Engine {
     }
 
     /// A row of a stream, in its turn. `accepted`: WHERE is known to hold for it.
-    pub(super) fn row(&mut self, row: Row, accepted: bool) {
+    pub(super) fn row(&mut self, row: Row, mut accepted: bool) {
+        let alone = self.plan.window.is_none() && self.plan.joins.is_empty() && self.plan.analytics.is_empty();
+        if alone && !accepted {
+            match exec::accepts_bare(&self.plan, &self.shared(&self.env), &row) {
+                Ok(true) => accepted = true,
+                Ok(false) => return,
+                Err(e) => return self.emit_error(&e.to_string()),
+            }
+        }
         let tuple = match self.analyze(row) {
             Ok(tuple) => tuple,
             Err(e) => return self.emit_error(&e.to_string()),
         };
         let plan = Arc::clone(&self.plan);
         match (&plan.window, &tuple) {
-            (Some(window), Tuple::One(row)) => self.enter_window(window, row, &tuple),
+            (Some(window), Tuple::One(row)) => self.enter_window(window, row, &tuple, accepted),
             (None, Tuple::One(row)) if !plan.joins.is_empty() => self.with_tables(row),
             _ => self.single(&plan, &tuple, accepted),
         }
@@ -79,11 +87,17 @@ impl Engine {
         }
     }
 
-    fn enter_window(&mut self, plan_window: &PlanWindow, row: &Arc<Row>, tuple: &Tuple) {
+    fn enter_window(&mut self, plan_window: &PlanWindow, row: &Arc<Row>, tuple: &Tuple, accepted: bool) {
         let verdict = match self.verdict(plan_window, tuple) {
             Ok(verdict) => verdict,
             Err(e) => return self.emit_error(&in_stage("Filter")(e).to_string()),
         };
+        if self.plan.folding.is_some() {
+            if verdict.enters {
+                self.fold_row(row, tuple, accepted);
+            }
+            return;
+        }
         let sliding = matches!(plan_window.kind, PlanWindowKind::Sliding { .. });
         if sliding && verdict.enters && verdict.triggers {
             self.hits.hit(row.ts);
@@ -118,10 +132,14 @@ impl Engine {
         let plan = Arc::clone(&self.plan);
         for window in windows {
             let filtered = plan.window.as_ref().is_some_and(|w| w.filter.is_some());
-            if filtered && window.rows.is_empty() {
+            let empty = window.folded.as_ref().map_or(window.rows.is_empty(), |folded| folded.rows == 0);
+            if filtered && empty {
                 continue;
             }
-            self.set(&plan, window.rows, Some(window.range));
+            match window.folded {
+                Some(folded) => self.fold_complete(&plan, folded, window.range),
+                None => self.set(&plan, window.rows, Some(window.range)),
+            }
         }
     }
 
@@ -131,13 +149,23 @@ impl Engine {
         self.set(&plan, vec![Arc::clone(row)], None);
     }
 
-    fn set(&mut self, plan: &Plan, mut rows: Vec<Arc<Row>>, range: Option<crate::window::WindowRange>) {
+    fn set(&mut self, plan: &Plan, mut rows: Vec<Arc<Row>>, range: Option<WindowRange>) {
         let joined = !plan.joins.is_empty();
         if joined {
             rows.extend(self.tables.iter().flatten().cloned());
         }
         let shared = self.shared(&self.env);
         let result = stages(plan, &shared, rows, range, self.options.send_null);
+        self.put_out(plan, result, range);
+    }
+
+    /// What the stages have made of a window, or of a row with tables.
+    pub(super) fn put_out(
+        &mut self,
+        plan: &Plan,
+        result: Result<Option<Vec<Object>>, EvalError>,
+        range: Option<WindowRange>,
+    ) {
         match result {
             Ok(None) => {}
             Ok(Some(objects)) => {
@@ -161,7 +189,7 @@ fn stages(
     plan: &Plan,
     shared: &Shared<'_>,
     rows: Vec<Arc<Row>>,
-    range: Option<crate::window::WindowRange>,
+    range: Option<WindowRange>,
     send_null: bool,
 ) -> Result<Option<Vec<Object>>, EvalError> {
     let tuples = if plan.joins.is_empty() {

@@ -11,8 +11,10 @@ pub(crate) use join::join;
 pub(crate) use order::order;
 pub(crate) use project::{project_row, project_set};
 
+use std::collections::HashMap;
+
 use crate::error::EvalError;
-use crate::expr::{Frame, Shared, Tuple, WindowRange, truth};
+use crate::expr::{Frame, Row, Shared, Tuple, WindowRange, truth};
 use crate::plan::Plan;
 use crate::value::{Value, go_text};
 
@@ -27,7 +29,24 @@ pub(crate) struct Set {
 #[derive(Debug, Clone)]
 pub(crate) enum Rows {
     Loose(Vec<Tuple>),
-    Grouped(Vec<Vec<Tuple>>),
+    Grouped(Vec<Group>),
+}
+
+/// The rows of a group; or the first alone, and the results of the aggregates into which all were folded.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Group {
+    pub(crate) tuples: Vec<Tuple>,
+    pub(crate) folded: Vec<Result<Value, EvalError>>,
+}
+
+impl Group {
+    pub(crate) fn of(tuples: Vec<Tuple>) -> Self {
+        Self { tuples, folded: Vec::new() }
+    }
+
+    pub(crate) fn frame<'a>(&'a self, shared: &'a Shared<'a>, range: Option<WindowRange>) -> Frame<'a> {
+        Frame::folded(shared, &self.tuples, &self.folded, range)
+    }
 }
 
 impl Set {
@@ -48,6 +67,12 @@ pub(crate) fn in_stage(stage: &str) -> impl Fn(EvalError) -> EvalError + '_ {
 pub(crate) fn accepts(plan: &Plan, shared: &Shared<'_>, tuple: &Tuple) -> Result<bool, EvalError> {
     let Some(filter) = &plan.filter else { return Ok(true) };
     Frame::row(shared, tuple, None).eval(filter).and_then(|v| truth(&v)).map_err(in_stage("Where"))
+}
+
+/// WHERE on one row that is no tuple yet.
+pub(crate) fn accepts_bare(plan: &Plan, shared: &Shared<'_>, row: &Row) -> Result<bool, EvalError> {
+    let Some(filter) = &plan.filter else { return Ok(true) };
+    Frame::bare(shared, row).eval(filter).and_then(|v| truth(&v)).map_err(in_stage("Where"))
 }
 
 /// WHERE on a set: the rows for which it holds. An aggregate in it is taken over all rows of the set.
@@ -79,16 +104,14 @@ pub(crate) fn group(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Set, E
         Rows::Loose(tuples) if !plan.group_by.is_empty() => tuples,
         rows => return Ok(Set { rows, range }),
     };
-    let mut keys: Vec<String> = Vec::new();
-    let mut groups: Vec<Vec<Tuple>> = Vec::new();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
     for tuple in tuples {
         let key = key(&plan.group_by, &Frame::row(shared, &tuple, range)).map_err(in_stage("Group By"))?;
-        match keys.iter().position(|k| *k == key).and_then(|i| groups.get_mut(i)) {
-            Some(group) => group.push(tuple),
-            None => {
-                keys.push(key);
-                groups.push(vec![tuple]);
-            }
+        let number = *numbers.entry(key).or_insert(groups.len());
+        match groups.get_mut(number) {
+            Some(group) => group.tuples.push(tuple),
+            None => groups.push(Group::of(vec![tuple])),
         }
     }
     Ok(Set { rows: Rows::Grouped(groups), range })
@@ -97,17 +120,27 @@ pub(crate) fn group(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Set, E
 /// The values of some expressions as one text: equal texts, equal keys.
 pub(crate) fn key(nodes: &[crate::expr::Node], frame: &Frame<'_>) -> Result<String, EvalError> {
     let mut key = String::new();
+    write_key(nodes, frame, &mut key)?;
+    Ok(key)
+}
+
+/// As [`key`], into a text that is there already.
+pub(crate) fn write_key(nodes: &[crate::expr::Node], frame: &Frame<'_>, key: &mut String) -> Result<(), EvalError> {
     for node in nodes {
-        let value = frame.eval(node)?;
-        key.push(match value {
-            Value::Null => '0',
-            Value::Str(_) => 's',
-            _ => 'v',
-        });
-        key.push_str(&go_text(&value));
+        match frame.view(node)?.as_ref() {
+            Value::Null => key.push('0'),
+            Value::Str(text) => {
+                key.push('s');
+                key.push_str(text);
+            }
+            value => {
+                key.push('v');
+                key.push_str(&go_text(value));
+            }
+        }
         key.push('\u{1f}');
     }
-    Ok(key)
+    Ok(())
 }
 
 /// HAVING: the groups for which it holds; loose rows are one group, also when there are none, so that silence can be
@@ -124,7 +157,8 @@ pub(crate) fn having(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Optio
         Rows::Grouped(groups) => {
             let mut kept = Vec::new();
             for group in groups {
-                if holds(&group)? {
+                let value = group.frame(shared, range).eval(having);
+                if value.and_then(|v| truth(&v)).map_err(in_stage("Having"))? {
                     kept.push(group);
                 }
             }

@@ -28,8 +28,7 @@ pub(crate) fn order(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Set, E
             Rows::Loose(sorted(plan, tuples, keys.map_err(in_stage("Order By"))?)?)
         }
         Rows::Grouped(groups) => {
-            let keys =
-                groups.iter().map(|g| keys(plan, &Frame::group(shared, g, range))).collect::<Result<Vec<_>, _>>();
+            let keys = groups.iter().map(|g| keys(plan, &g.frame(shared, range))).collect::<Result<Vec<_>, _>>();
             Rows::Grouped(sorted(plan, groups, keys.map_err(in_stage("Order By"))?)?)
         }
     };

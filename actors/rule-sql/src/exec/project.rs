@@ -44,7 +44,7 @@ pub(crate) fn project_set(
         }
         Rows::Grouped(groups) => {
             for (i, group) in groups.iter().enumerate() {
-                put(Frame::group(shared, group, set.range).numbered(number(i)))?;
+                put(group.frame(shared, set.range).numbered(number(i)))?;
             }
         }
     }

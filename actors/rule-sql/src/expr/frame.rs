@@ -1,11 +1,12 @@
 //! Where an expression is evaluated: on a row, or on a group of rows.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 
 use serde::{Deserialize, Serialize};
 
 use super::node::Node;
-use super::row::Tuple;
+use super::row::{Row, Tuple};
 use crate::error::EvalError;
 use crate::functions::Env;
 use crate::functions::analytic::Hits;
@@ -35,11 +36,38 @@ pub struct Shared<'a> {
     pub agg_hits: Hits,
 }
 
+/// What stands for a frame: the first tuple, or a row on its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Head<'a> {
+    Nothing,
+    Row(&'a Row),
+    Tuple(&'a Tuple),
+}
+
+impl<'a> Head<'a> {
+    fn of(tuple: Option<&'a Tuple>) -> Self {
+        tuple.map_or(Self::Nothing, Self::Tuple)
+    }
+
+    /// The first that is found in its rows.
+    pub(super) fn find<T>(self, mut in_row: impl FnMut(&'a Row) -> Option<T>) -> Option<T> {
+        match self {
+            Self::Nothing => None,
+            Self::Row(row) => in_row(row),
+            Self::Tuple(Tuple::One(row)) => in_row(row),
+            Self::Tuple(Tuple::Joined(rows)) => rows.iter().find_map(|row| in_row(row)),
+        }
+    }
+}
+
 /// A row (one tuple) or a group (its tuples), with what was already computed on it.
 #[derive(Debug)]
 pub struct Frame<'a> {
     pub(super) shared: &'a Shared<'a>,
+    pub(super) head: Head<'a>,
     pub(super) tuples: &'a [Tuple],
+    /// The results of the aggregates, where the group's rows were folded into them.
+    folded: &'a [Result<Value, EvalError>],
     pub(super) range: Option<WindowRange>,
     /// Whether this is a group: its first tuple stands for it.
     pub(super) group: bool,
@@ -51,17 +79,38 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// A frame on one row.
     pub fn row(shared: &'a Shared<'a>, tuple: &'a Tuple, range: Option<WindowRange>) -> Self {
-        Self::make(shared, std::slice::from_ref(tuple), range, false)
+        Self::make(shared, Head::Tuple(tuple), std::slice::from_ref(tuple), range, false)
+    }
+
+    /// A frame on one row that is no tuple yet: for conditions on single rows.
+    pub fn bare(shared: &'a Shared<'a>, row: &'a Row) -> Self {
+        Self::make(shared, Head::Row(row), &[], None, false)
     }
 
     /// A frame on a group, which may be without rows.
     pub fn group(shared: &'a Shared<'a>, tuples: &'a [Tuple], range: Option<WindowRange>) -> Self {
-        Self::make(shared, tuples, range, true)
+        Self::make(shared, Head::of(tuples.first()), tuples, range, true)
     }
 
-    fn make(shared: &'a Shared<'a>, tuples: &'a [Tuple], range: Option<WindowRange>, group: bool) -> Self {
+    /// A frame on a group of which perhaps only the first tuple is left, with the results of its aggregates.
+    pub fn folded(
+        shared: &'a Shared<'a>,
+        tuples: &'a [Tuple],
+        results: &'a [Result<Value, EvalError>],
+        range: Option<WindowRange>,
+    ) -> Self {
+        Self { folded: results, ..Self::group(shared, tuples, range) }
+    }
+
+    fn make(
+        shared: &'a Shared<'a>,
+        head: Head<'a>,
+        tuples: &'a [Tuple],
+        range: Option<WindowRange>,
+        group: bool,
+    ) -> Self {
         let memo = RefCell::new(vec![None; shared.aliases.len()]);
-        Self { shared, tuples, range, group, number: Cell::new(1), memo }
+        Self { shared, head, tuples, folded: &[], range, group, number: Cell::new(1), memo }
     }
 
     /// Says which row of its window this is, from 1.
@@ -71,14 +120,18 @@ impl<'a> Frame<'a> {
         self
     }
 
-    /// The tuple that stands for the frame.
-    pub fn first(&self) -> Option<&'a Tuple> {
-        self.tuples.first()
+    /// Evaluates an expression here, without a copy of what a row or the statement holds.
+    pub fn view<'b>(&'b self, node: &'b Node) -> Result<Cow<'b, Value>, EvalError> {
+        node.view(self)
     }
 
     /// Evaluates an expression here.
     pub fn eval(&self, node: &Node) -> Result<Value, EvalError> {
         node.eval(self)
+    }
+
+    pub(super) fn folded_result(&self, number: usize) -> Result<Value, EvalError> {
+        self.folded.get(number).cloned().unwrap_or(Ok(Value::Null))
     }
 
     pub(super) fn alias(&self, number: usize) -> Result<Value, EvalError> {

@@ -8,10 +8,11 @@ mod like;
 mod node;
 mod ops;
 mod row;
+mod walk;
 
 pub use frame::{Frame, Shared, WindowRange};
 pub use like::LikePattern;
 pub use node::{All, Ask, Node};
-pub use row::{ColumnRef, Row, Tuple};
+pub use row::{ColumnRef, Places, Row, Tuple, places, places_like};
 
 pub(crate) use ops::{compare, truth};

@@ -1,11 +1,12 @@
 //! The nodes of a compiled expression, and their evaluation.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::frame::Frame;
+use super::frame::{Frame, Head};
 use super::like::LikePattern;
 use super::ops;
-use super::row::Tuple;
+use super::row::Row;
 use crate::ast::Op;
 use crate::error::EvalError;
 use crate::functions::{Function, Nulls};
@@ -91,44 +92,55 @@ pub enum Node {
     Aggregate(&'static Function, Vec<Node>),
     /// `count(*)`
     CountAll,
+    /// The result of an aggregate into which the rows of a group were folded as they came.
+    Folded(usize),
 }
 
+static NULL: Value = Value::Null;
+
 impl Node {
+    /// The value, without a copy of what a row or the statement holds.
+    pub(super) fn view<'a>(&'a self, frame: &'a Frame<'_>) -> Result<Cow<'a, Value>, EvalError> {
+        match self {
+            Self::Const(value) => Ok(Cow::Borrowed(value)),
+            Self::Column(number) => Ok(Cow::Borrowed(frame.head.find(|row| row.column(*number)).unwrap_or(&NULL))),
+            other => other.eval(frame).map(Cow::Owned),
+        }
+    }
+
     pub(super) fn eval(&self, frame: &Frame<'_>) -> Result<Value, EvalError> {
         match self {
-            Self::Const(value) => Ok(value.clone()),
-            Self::Column(number) => Ok(frame.first().and_then(|t| t.column(*number)).cloned().unwrap_or(Value::Null)),
-            Self::Meta { source, name } => Ok(meta(frame.first(), *source, name)),
+            Self::Const(_) | Self::Column(_) => self.view(frame).map(Cow::into_owned),
+            Self::Meta { source, name } => Ok(meta(frame.head, *source, name)),
             Self::All(all) => all.eval(frame).map(Value::Object),
             Self::Alias(number) => frame.alias(*number),
             Self::Analytic(number) => {
-                let rows = frame.first().map_or(&[] as &[_], Tuple::parts);
-                Ok(rows.iter().find_map(|row| row.analytic.get(*number)).cloned().unwrap_or(Value::Null))
+                Ok(frame.head.find(|row| row.analytic.get(*number)).cloned().unwrap_or(Value::Null))
             }
             Self::Ask(ask) => Ok(answer(*ask, frame)),
             Self::Binary(op, left, right) => {
-                let left = left.eval(frame)?;
-                match (op, &left) {
+                let left = left.view(frame)?;
+                match (op, left.as_ref()) {
                     (Op::And, Value::Bool(false)) => return Ok(Value::Bool(false)),
                     (Op::Or, Value::Bool(true)) => return Ok(Value::Bool(true)),
                     _ => {}
                 }
-                ops::binary(*op, &left, &right.eval(frame)?)
+                ops::binary(*op, &left, right.view(frame)?.as_ref())
             }
-            Self::Not(inner) => match inner.eval(frame)? {
-                Value::Bool(b) => Ok(Value::Bool(!b)),
+            Self::Not(inner) => match inner.view(frame)?.as_ref() {
+                Value::Bool(b) => Ok(Value::Bool(!*b)),
                 Value::Null => Ok(Value::Null),
                 other => Err(EvalError::new(format!("NOT takes a condition, not {}", other.shown()))),
             },
-            Self::Arrow(target, name) => match target.eval(frame)? {
+            Self::Arrow(target, name) => match target.view(frame)?.as_ref() {
                 Value::Object(object) => Ok(object.find(name).cloned().unwrap_or(Value::Null)),
                 Value::Null => Ok(Value::Null),
                 other => Err(EvalError::new(format!("{} has no field \"{name}\"", other.shown()))),
             },
             Self::Index(target, index) => {
-                let target = target.eval(frame)?;
-                let index = to_int(&index.eval(frame)?, Strictness::SameKind)?;
-                let items: &[Value] = match &target {
+                let target = target.view(frame)?;
+                let index = to_int(index.view(frame)?.as_ref(), Strictness::SameKind)?;
+                let items: &[Value] = match target.as_ref() {
                     Value::Array(items) => items,
                     Value::Null => &[],
                     other => return Err(EvalError::new(format!("{} cannot be indexed", other.shown()))),
@@ -136,26 +148,26 @@ impl Node {
                 let found = ops::place(index, items.len()).and_then(|i| items.get(i));
                 found.cloned().ok_or_else(|| EvalError::new(format!("out of index: {index} of {}", items.len())))
             }
-            Self::Slice(target, from, to) => slice(&target.eval(frame)?, from.as_deref(), to.as_deref(), frame),
+            Self::Slice(target, from, to) => slice(target.view(frame)?.as_ref(), from.as_deref(), to.as_deref(), frame),
             Self::Case { value, whens, otherwise } => case(value.as_deref(), whens, otherwise.as_deref(), frame),
             Self::InList { value, negated, items } => {
-                let value = value.eval(frame)?;
+                let value = value.view(frame)?;
                 if value.is_null() {
                     return Ok(Value::Bool(false));
                 }
                 for item in items {
-                    if ops::equal(&value, &item.eval(frame)?)? {
+                    if ops::equal(&value, item.view(frame)?.as_ref())? {
                         return Ok(Value::Bool(!negated));
                     }
                 }
                 Ok(Value::Bool(*negated))
             }
             Self::InArray { value, negated, array } => {
-                let value = value.eval(frame)?;
+                let value = value.view(frame)?;
                 if value.is_null() {
                     return Ok(Value::Bool(false));
                 }
-                match array.eval(frame)? {
+                match array.view(frame)?.as_ref() {
                     Value::Array(items) => {
                         for item in items.iter() {
                             if ops::equal(&value, item)? {
@@ -169,14 +181,15 @@ impl Node {
                 }
             }
             Self::Between { value, negated, low, high } => {
-                let found = ops::between(&value.eval(frame)?, &low.eval(frame)?, &high.eval(frame)?)?;
+                let (value, low, high) = (value.view(frame)?, low.view(frame)?, high.view(frame)?);
+                let found = ops::between(&value, &low, &high)?;
                 Ok(Value::Bool(found.is_some_and(|inside| inside != *negated)))
             }
-            Self::Like { value, negated, pattern } => like(&value.eval(frame)?, *negated, pattern),
+            Self::Like { value, negated, pattern } => like(value.view(frame)?.as_ref(), *negated, pattern),
             Self::LikeAny { value, negated, pattern } => {
-                let value = value.eval(frame)?;
-                match pattern.eval(frame)? {
-                    Value::Str(pattern) => like(&value, *negated, &LikePattern::new(&pattern)),
+                let value = value.view(frame)?;
+                match pattern.view(frame)?.as_ref() {
+                    Value::Str(pattern) => like(&value, *negated, &LikePattern::new(pattern)),
                     Value::Null => Ok(Value::Bool(false)),
                     other => {
                         Err(EvalError::new(format!("invalid LIKE pattern, must be a string but got {}", other.shown())))
@@ -190,6 +203,7 @@ impl Node {
             }
             Self::Aggregate(function, args) => aggregate(function, args, frame),
             Self::CountAll => Ok(Value::Int(i64::try_from(frame.tuples.len()).unwrap_or(i64::MAX))),
+            Self::Folded(number) => frame.folded_result(*number),
         }
     }
 }
@@ -197,8 +211,12 @@ impl Node {
 impl All {
     /// All fields of the frame's first tuple, without the excluded, with the replaced.
     pub fn eval(&self, frame: &Frame<'_>) -> Result<Arc<Object>, EvalError> {
-        let Some(tuple) = frame.first() else { return Ok(Arc::default()) };
-        let all = tuple.all(self.source);
+        let all = match frame.head {
+            Head::Nothing => return Ok(Arc::default()),
+            Head::Row(row) if self.source.is_none_or(|s| s == row.source) => Arc::clone(&row.data),
+            Head::Row(_) => Arc::default(),
+            Head::Tuple(tuple) => tuple.all(self.source),
+        };
         if self.except.is_empty() && self.replace.is_empty() {
             return Ok(all);
         }
@@ -211,14 +229,12 @@ impl All {
     }
 }
 
-fn meta(tuple: Option<&Tuple>, source: Option<usize>, name: &str) -> Value {
-    let rows = tuple.map_or(&[] as &[_], Tuple::parts);
-    let mut metas =
-        rows.iter().filter(|row| source.is_none_or(|s| s == row.source)).filter_map(|row| row.meta.as_ref());
-    if name == "*" {
-        return metas.next().map_or(Value::Null, |m| Value::Object(Arc::clone(m)));
-    }
-    metas.find_map(|m| m.find(name)).cloned().unwrap_or(Value::Null)
+fn meta(head: Head<'_>, source: Option<usize>, name: &str) -> Value {
+    let of = |row: &Row| {
+        let meta = row.meta.as_ref().filter(|_| source.is_none_or(|s| s == row.source))?;
+        if name == "*" { Some(Value::Object(Arc::clone(meta))) } else { meta.find(name).cloned() }
+    };
+    head.find(of).unwrap_or(Value::Null)
 }
 
 fn answer(ask: Ask, frame: &Frame<'_>) -> Value {
@@ -230,7 +246,11 @@ fn answer(ask: Ask, frame: &Frame<'_>) -> Value {
         Ask::LastAggHitCount => frame.shared.agg_hits.count,
         Ask::RowNumber => frame.number.get(),
         Ask::EventTime => {
-            let of_row = frame.first().and_then(|t| t.parts().iter().map(|row| row.ts).max());
+            let mut of_row = None;
+            frame.head.find(|row| {
+                of_row = of_row.max(Some(row.ts));
+                None::<()>
+            });
             match (frame.group, range, of_row) {
                 (true, Some(range), _) => range.trigger,
                 (_, _, Some(ts)) => ts,

@@ -38,8 +38,32 @@ pub(crate) fn truth(value: &Value) -> Result<bool, EvalError> {
     }
 }
 
+/// A comparison of two values of one plain type; `None` for all else.
+fn plain(op: Op, a: &Value, b: &Value) -> Option<bool> {
+    fn holds<T: PartialOrd>(op: Op, a: &T, b: &T) -> Option<bool> {
+        Some(match op {
+            Op::Eq => a == b,
+            Op::Ne => a != b,
+            Op::Lt => a < b,
+            Op::Le => a <= b,
+            Op::Gt => a > b,
+            Op::Ge => a >= b,
+            _ => return None,
+        })
+    }
+    match (a, b) {
+        (Value::Str(a), Value::Str(b)) => holds(op, a, b),
+        (Value::Int(a), Value::Int(b)) => holds(op, a, b),
+        (Value::Float(a), Value::Float(b)) => holds(op, a, b),
+        _ => None,
+    }
+}
+
 /// `a op b`. With null on either side, a comparison is false and arithmetic is null.
 pub(super) fn binary(op: Op, a: &Value, b: &Value) -> Result<Value, EvalError> {
+    if let Some(holds) = plain(op, a, b) {
+        return Ok(Value::Bool(holds));
+    }
     if let Value::Array(_) | Value::Object(_) = a {
         return Err(EvalError::new(format!("{} is an invalid operation for {}", op.symbol(), a.type_name())));
     }

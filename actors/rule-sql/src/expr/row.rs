@@ -15,6 +15,36 @@ pub struct ColumnRef {
     pub name: Arc<str>,
 }
 
+/// Where an event's object holds each column of a statement. Events that look alike share one.
+pub type Places = Arc<[u32]>;
+
+/// The place of a column that is not there.
+const NOWHERE: u32 = u32::MAX;
+
+/// Finds the columns of `refs` in an object of source number `source`.
+pub fn places(source: usize, data: &Object, refs: &[ColumnRef]) -> Places {
+    let place = |c: &ColumnRef| {
+        let found = if c.source.is_none_or(|s| s == source) { data.position(&c.name) } else { None };
+        found.and_then(|place| u32::try_from(place).ok()).unwrap_or(NOWHERE)
+    };
+    refs.iter().map(place).collect()
+}
+
+/// As [`places`], where an earlier object's are probably right.
+pub fn places_like(before: &Places, source: usize, data: &Object, refs: &[ColumnRef]) -> Places {
+    let right = |(c, place): (&ColumnRef, &u32)| {
+        let same = |found: &Arc<str>| Arc::ptr_eq(found, &c.name) || *found == c.name;
+        match data.at(*place as usize) {
+            Some((found, _)) => same(found),
+            None => c.source.is_some_and(|s| s != source) || (*place == NOWHERE && data.position(&c.name).is_none()),
+        }
+    };
+    if before.len() == refs.len() && refs.iter().zip(before.iter()).all(right) {
+        return Arc::clone(before);
+    }
+    places(source, data, refs)
+}
+
 /// One event of one source, with the columns that the statement reads already found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
@@ -26,9 +56,9 @@ pub struct Row {
     pub data: Arc<Object>,
     /// Its metadata.
     pub meta: Option<Arc<Object>>,
-    /// The value of each column of the statement; `None` where the row lacks it.
+    /// Where each column of the statement is among the fields.
     #[serde(skip)]
-    pub columns: Box<[Option<Value>]>,
+    pub places: Places,
     /// The results of the statement's analytic calls for this row.
     pub analytic: Vec<Value>,
 }
@@ -36,15 +66,19 @@ pub struct Row {
 impl Row {
     /// Finds the columns of `refs` in `data`.
     pub fn new(source: usize, ts: i64, data: Arc<Object>, meta: Option<Arc<Object>>, refs: &[ColumnRef]) -> Self {
-        let mut row = Self { source, ts, data, meta, columns: Box::default(), analytic: Vec::new() };
-        row.resolve(refs);
-        row
+        let places = places(source, &data, refs);
+        Self { source, ts, data, meta, places, analytic: Vec::new() }
     }
 
     /// Finds the columns of `refs` again, after the row came from a checkpoint.
     pub fn resolve(&mut self, refs: &[ColumnRef]) {
-        let of_this = |c: &ColumnRef| c.source.is_none_or(|s| s == self.source);
-        self.columns = refs.iter().map(|c| if of_this(c) { self.data.find(&c.name).cloned() } else { None }).collect();
+        self.places = places(self.source, &self.data, refs);
+    }
+
+    /// The value of a column by its number; `None` where the row lacks it.
+    pub fn column(&self, number: usize) -> Option<&Value> {
+        let place = *self.places.get(number)?;
+        self.data.at(place as usize).map(|(_, value)| value)
     }
 }
 
@@ -68,7 +102,7 @@ impl Tuple {
 
     /// The value of a column by its number: of the first row that has it.
     pub fn column(&self, number: usize) -> Option<&Value> {
-        self.parts().iter().find_map(|row| row.columns.get(number)?.as_ref())
+        self.parts().iter().find_map(|row| row.column(number))
     }
 
     /// All fields; where rows of a join share a name, the earlier row wins. `source` picks one row.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::check::Arg;
-use super::numbers::{count, extreme, first_valid, floats, sum};
+use super::numbers::{count, extreme, first_valid, floats, mean, sum};
 use super::{Check, Env, Function, arg, fail};
 use crate::error::EvalError;
 use crate::value::{Object, Seen, Strictness, Value, to_float};
@@ -38,13 +38,7 @@ fn column(args: &[Value], at: usize) -> Result<&[Value], EvalError> {
 
 fn avg(_: &Env, args: &[Value]) -> Result<Value, EvalError> {
     let items = column(args, 0)?;
-    let n = count(items);
-    Ok(match sum(items)? {
-        // An average of integers is one: as in the language this is compatible with.
-        Value::Int(total) => Value::Int(total / n),
-        Value::Float(total) => Value::Float(total / n as f64),
-        _ => Value::Null,
-    })
+    Ok(mean(&sum(items)?, count(items)))
 }
 
 fn merge_agg(_: &Env, args: &[Value]) -> Result<Value, EvalError> {

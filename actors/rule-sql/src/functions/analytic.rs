@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::check::{Arg, at_least, is_number, is_text, is_unit, wrong_type};
 use super::{Check, Function, Kind, arg, fail};
 use crate::ast::{Expr, ExprKind};
+use crate::engine::{heap, sampled};
 use crate::error::EvalError;
 use crate::value::{Object, Strictness, Value, go_text, to_float, to_int, to_text};
 
@@ -128,6 +129,14 @@ impl Memory {
     /// How many partitions are remembered.
     pub fn len(&self) -> usize {
         self.states.len()
+    }
+
+    /// How many bytes that takes, as an estimate.
+    pub(crate) fn bytes(&self) -> u64 {
+        sampled(self.states.iter(), self.states.len(), |(key, (_, state))| {
+            let values = state.values.iter().chain([&state.kept]).map(|value| size_of::<Value>() + heap(value));
+            2 * key.len() + size_of::<State>() + 32 + values.sum::<usize>()
+        })
     }
 
     /// Whether nothing is remembered.

@@ -10,6 +10,7 @@ mod array;
 mod check;
 mod convert;
 mod datetime;
+mod fold;
 mod hash;
 mod jsonpath;
 mod math;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 pub use check::Check;
+pub use fold::Fold;
 
 use crate::ast::Expr;
 use crate::error::EvalError;
@@ -148,6 +150,42 @@ impl Function {
             return (self.exec)(env, args);
         }
         self.call(env, args)
+    }
+}
+
+/// Functions that give something else when they are called again, or at another time.
+const CHANGING: [&str; 15] = [
+    "array_map",
+    "array_shuffle",
+    "cur_date",
+    "cur_time",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "get_keyed_state",
+    "local_time",
+    "local_timestamp",
+    "newuuid",
+    "now",
+    "rand",
+    "tstamp",
+    "delay",
+];
+
+impl Function {
+    /// Whether a scalar function gives the same for the same arguments, whenever a rule asks. What is not known is not.
+    pub fn is_steady(&self) -> bool {
+        let groups = [array::FUNCTIONS, convert::FUNCTIONS, datetime::FUNCTIONS, hash::FUNCTIONS, math::FUNCTIONS];
+        let known = groups.into_iter().chain([object::FUNCTIONS, jsonpath::FUNCTIONS, string::FUNCTIONS]);
+        self.kind == Kind::Scalar
+            && !CHANGING.contains(&self.name)
+            && known.flatten().any(|function| function.name == self.name)
+    }
+
+    /// Whether it gives the same for the same arguments in every rule, so that it can be computed once for all.
+    pub fn is_constant(&self) -> bool {
+        let groups = [math::FUNCTIONS, string::FUNCTIONS, hash::FUNCTIONS];
+        self.is_steady() && groups.into_iter().flatten().any(|function| function.name == self.name)
     }
 }
 

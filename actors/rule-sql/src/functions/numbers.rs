@@ -1,5 +1,7 @@
 //! Shared by aggregates and arrays: sums and extremes of lists of numbers or texts, nulls left out.
 
+use serde::{Deserialize, Serialize};
+
 use super::fail;
 use crate::error::EvalError;
 use crate::value::{Strictness, Value, to_float, to_int};
@@ -23,58 +25,91 @@ fn expected(name: &str, found: &Value) -> EvalError {
     EvalError::new(format!("requires {name} but found {}", found.shown()))
 }
 
-/// The sum, of the type of the first value: integers if that is one.
-pub(super) fn sum(items: &[Value]) -> Result<Value, EvalError> {
-    match first_valid(items) {
-        Value::Null => Ok(Value::Null),
-        Value::Int(_) => {
-            let mut total = 0_i64;
-            for item in items.iter().filter(|v| !v.is_null()) {
+/// A sum in progress, of the type of the first value: integers if that is one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Sum {
+    /// Null before the first value.
+    pub(super) total: Value,
+}
+
+impl Sum {
+    /// One value more; nulls are left out.
+    pub(super) fn add(&mut self, item: &Value) -> Result<(), EvalError> {
+        self.total = match (&self.total, item) {
+            (_, Value::Null) => return Ok(()),
+            (Value::Null, Value::Int(i)) => Value::Int(*i),
+            (Value::Null, Value::Float(f)) => Value::Float(0.0 + f),
+            (Value::Null, other) => return fail(format!("found invalid arg {}", other.shown())),
+            (Value::Int(total), item) => {
                 let i = to_int(item, Strictness::SameKind).map_err(|_| expected("int", item))?;
-                total = total.wrapping_add(i);
+                Value::Int(total.wrapping_add(i))
             }
-            Ok(Value::Int(total))
-        }
-        Value::Float(_) => {
-            let mut total = 0.0;
-            for item in items.iter().filter(|v| !v.is_null()) {
-                total += to_float(item, Strictness::SameKind).map_err(|_| expected("float", item))?;
+            (Value::Float(total), item) => {
+                Value::Float(total + to_float(item, Strictness::SameKind).map_err(|_| expected("float", item))?)
             }
-            Ok(Value::Float(total))
-        }
-        other => fail(format!("found invalid arg {}", other.shown())),
+            _ => return Ok(()),
+        };
+        Ok(())
     }
 }
 
-/// The largest (or smallest) value, of the type of the first: numbers, texts or times.
-pub(super) fn extreme(items: &[Value], largest: bool) -> Result<Value, EvalError> {
-    let mut best: Option<Value> = None;
-    let first = first_valid(items);
-    for item in items.iter().filter(|v| !v.is_null()) {
-        let item = match first {
-            Value::Int(_) => Value::Int(to_int(item, Strictness::SameKind).map_err(|_| expected("int", item))?),
-            Value::Float(_) => Value::Float(to_float(item, Strictness::SameKind).map_err(|_| expected("float", item))?),
-            Value::Str(_) => match item {
-                Value::Str(_) => item.clone(),
-                other => return Err(expected("string", other)),
-            },
-            Value::Time(_) => match item {
-                Value::Time(_) => item.clone(),
-                other => return Err(expected("datetime", other)),
-            },
-            other => return fail(format!("unsupported data type {}", other.type_name())),
-        };
-        let better = match (&best, &item) {
-            (None, _) => true,
-            (Some(Value::Int(a)), Value::Int(b)) => (b > a) == largest && a != b,
-            (Some(Value::Float(a)), Value::Float(b)) => (b > a) == largest && a != b,
-            (Some(Value::Str(a)), Value::Str(b)) => (b > a) == largest && a != b,
-            (Some(Value::Time(a)), Value::Time(b)) => (b.nanos > a.nanos) == largest && a.nanos != b.nanos,
-            _ => false,
-        };
-        if better {
-            best = Some(item);
-        }
+/// The sum, of the type of the first value.
+pub(super) fn sum(items: &[Value]) -> Result<Value, EvalError> {
+    let mut sum = Sum::default();
+    items.iter().try_for_each(|item| sum.add(item))?;
+    Ok(sum.total)
+}
+
+/// An average: of integers it is one, as in the language this is compatible with.
+pub(super) fn mean(total: &Value, count: i64) -> Value {
+    match total {
+        Value::Int(total) => Value::Int(total / count.max(1)),
+        Value::Float(total) => Value::Float(total / count as f64),
+        _ => Value::Null,
     }
-    Ok(best.unwrap_or(Value::Null))
+}
+
+/// The largest (or smallest) value so far, of the type of the first: numbers, texts or times.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Extreme {
+    pub(super) largest: bool,
+    /// Null before the first value.
+    pub(super) best: Value,
+}
+
+impl Extreme {
+    /// One value more; nulls are left out.
+    pub(super) fn add(&mut self, item: &Value) -> Result<(), EvalError> {
+        let largest = self.largest;
+        let better = |greater: bool, equal: bool| (greater == largest && !equal).then(|| item.clone());
+        let next = match (&self.best, item) {
+            (_, Value::Null) => None,
+            (Value::Null, Value::Int(_) | Value::Float(_) | Value::Str(_) | Value::Time(_)) => Some(item.clone()),
+            (Value::Null, other) => return fail(format!("unsupported data type {}", other.type_name())),
+            (Value::Int(a), item) => {
+                let b = to_int(item, Strictness::SameKind).map_err(|_| expected("int", item))?;
+                (((b > *a) == largest) && *a != b).then_some(Value::Int(b))
+            }
+            (Value::Float(a), item) => {
+                let b = to_float(item, Strictness::SameKind).map_err(|_| expected("float", item))?;
+                (((b > *a) == largest) && *a != b).then_some(Value::Float(b))
+            }
+            (Value::Str(a), Value::Str(b)) => better(b > a, a == b),
+            (Value::Str(_), other) => return Err(expected("string", other)),
+            (Value::Time(a), Value::Time(b)) => better(b.nanos > a.nanos, a.nanos == b.nanos),
+            (Value::Time(_), other) => return Err(expected("datetime", other)),
+            _ => None,
+        };
+        if let Some(next) = next {
+            self.best = next;
+        }
+        Ok(())
+    }
+}
+
+/// The largest (or smallest) value.
+pub(super) fn extreme(items: &[Value], largest: bool) -> Result<Value, EvalError> {
+    let mut extreme = Extreme { largest, best: Value::Null };
+    items.iter().try_for_each(|item| extreme.add(item))?;
+    Ok(extreme.best)
 }

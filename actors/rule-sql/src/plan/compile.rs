@@ -140,7 +140,7 @@ impl<'a> Compiler<'a> {
     fn depth(&self, node: &Node) -> usize {
         let inner = match node {
             Node::Alias(number) => self.aliases.get(*number).map_or(0, |alias| alias.depth),
-            other => children(other).into_iter().map(|child| self.depth(child)).max().unwrap_or(0),
+            other => other.children().into_iter().map(|child| self.depth(child)).max().unwrap_or(0),
         };
         inner + 1
     }
@@ -164,7 +164,7 @@ impl<'a> Compiler<'a> {
                     aggregates: matches!(node, Node::Aggregate(..) | Node::CountAll),
                     hits: matches!(node, Node::Ask(Ask::LastHitCount | Ask::LastHitTime)),
                 };
-                for child in children(node) {
+                for child in node.children() {
                     let inner = self.traits(child);
                     all.aggregates |= inner.aggregates;
                     all.hits |= inner.hits;
@@ -189,7 +189,7 @@ impl<'a> Compiler<'a> {
             Node::Not(inner) => self.about_groups(inner, keys),
             _ if self.aggregates(node) => true,
             Node::Column(_) | Node::Call(..) | Node::Alias(_) | Node::All(_) | Node::Meta { .. } => false,
-            other => children(other).into_iter().all(|child| self.about_groups(child, keys)),
+            other => other.children().into_iter().all(|child| self.about_groups(child, keys)),
         }
     }
 
@@ -285,8 +285,8 @@ impl<'a> Compiler<'a> {
                 None => Node::Meta { source: None, name: name.clone() },
             },
             ExprKind::Wildcard(wildcard) => Node::All(Box::new(self.wildcard(wildcard, pos)?)),
-            ExprKind::Binary(op, left, right) => Node::Binary(*op, self.boxed(left)?, self.boxed(right)?),
-            ExprKind::Not(inner) => Node::Not(self.boxed(inner)?),
+            ExprKind::Binary(op, left, right) => Node::Binary(*op, self.boxed(left)?, self.boxed(right)?).computed(),
+            ExprKind::Not(inner) => Node::Not(self.boxed(inner)?).computed(),
             ExprKind::Arrow(target, name) => Node::Arrow(self.boxed(target)?, name.clone()),
             ExprKind::Index(target, index) => Node::Index(self.boxed(target)?, self.boxed(index)?),
             ExprKind::Slice(target, from, to) => Node::Slice(
@@ -353,7 +353,7 @@ impl<'a> Compiler<'a> {
             return Err(SqlError::at(pos, format!("function {} not found", call.name)));
         };
         match function.kind {
-            Kind::Scalar => Ok(Node::Call(function, self.list(&call.args)?)),
+            Kind::Scalar => Ok(Node::Call(function, self.list(&call.args)?).computed()),
             Kind::Aggregate => {
                 if function.name == "count"
                     && let Some(ExprKind::Wildcard(w)) = call.args.first().map(|e| &e.kind)
@@ -419,45 +419,5 @@ impl<'a> Compiler<'a> {
         let when = call.when.as_ref().map(|w| self.expr(w)).transpose()?;
         self.analytics.push(AnalyticCall { name, args, columns, partition, when });
         Ok(Node::Analytic(self.analytics.len() - 1))
-    }
-}
-
-fn children(node: &Node) -> Vec<&Node> {
-    match node {
-        Node::Const(_)
-        | Node::Column(_)
-        | Node::Meta { .. }
-        | Node::Alias(_)
-        | Node::Analytic(_)
-        | Node::Ask(_)
-        | Node::CountAll => Vec::new(),
-        Node::All(all) => all.replace.iter().map(|(_, n)| n).collect(),
-        Node::Binary(_, a, b) | Node::Index(a, b) => vec![a, b],
-        Node::Not(a) | Node::Arrow(a, _) => vec![a],
-        Node::Slice(a, from, to) => {
-            let mut out: Vec<&Node> = vec![a];
-            out.extend(from.as_deref());
-            out.extend(to.as_deref());
-            out
-        }
-        Node::Case { value, whens, otherwise } => {
-            let mut out: Vec<&Node> = value.as_deref().into_iter().collect();
-            for (when, then) in whens {
-                out.push(when);
-                out.push(then);
-            }
-            out.extend(otherwise.as_deref());
-            out
-        }
-        Node::InList { value, items, .. } => {
-            let mut out: Vec<&Node> = vec![value];
-            out.extend(items);
-            out
-        }
-        Node::InArray { value, array, .. } => vec![value, array],
-        Node::Between { value, low, high, .. } => vec![value, low, high],
-        Node::Like { value, .. } => vec![value],
-        Node::LikeAny { value, pattern, .. } => vec![value, pattern],
-        Node::Call(_, args) | Node::Aggregate(_, args) => args.iter().collect(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod compile;
+mod folding;
 mod select;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use sha2::Digest as _;
 
 pub(crate) use check::{check_statement, is_aggregate};
+pub use folding::{FoldCall, Folding};
 pub use select::{Item, Output};
 
 use crate::ast::{JoinKind, Name, Select, Unit, WindowKind};
@@ -116,6 +118,8 @@ pub struct Plan {
     pub filter_aggregates: bool,
     /// Whether everything is read (`*`), so that every declared column counts as used.
     pub reads_all: bool,
+    /// What the window keeps instead of rows, where it can.
+    pub folding: Option<Arc<Folding>>,
     /// Changes with the statement and the declarations it reads; names the states that fit.
     pub fingerprint: String,
 }
@@ -154,6 +158,9 @@ impl Plan {
         }
         let mut plan = select::plan(select, sources, mode)?;
         plan.fingerprint = fingerprint(select, &plan.sources);
+        if mode == Mode::Rule {
+            plan.fold();
+        }
         Ok(plan)
     }
 

@@ -68,6 +68,7 @@ pub(super) fn plan(select: &Select, sources: Vec<PlanSource>, mode: Mode) -> Res
     }
     let collected = compiler.finish();
     let plan = Plan {
+        folding: None,
         fingerprint: String::new(),
         sources: collected.sources,
         joins,

@@ -21,7 +21,7 @@ use self::index::Index;
 use self::predicate::{Predicate, leading};
 use self::slots::Slots;
 use crate::engine::{Counters, Emission, Engine, Event};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanWindowKind};
 
 /// The number of a rule in its set: rules that were added earlier have smaller ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,7 +72,12 @@ fn conditions(engine: &Engine) -> Option<(Arc<str>, Vec<Predicate>, bool)> {
     let plan = engine.plan();
     let [source] = plan.sources.as_slice() else { return None };
     let relation = &source.relation;
-    let judges_rows_alone = plan.window.is_none() && plan.analytics.is_empty() && !engine.options().event_time;
+    // A window that folds its rows and ends by the clock does not care for rows that WHERE leaves out.
+    let window = plan.window.as_ref().is_none_or(|window| {
+        let by_clock = matches!(window.kind, PlanWindowKind::Tumbling { .. } | PlanWindowKind::Hopping { .. });
+        plan.folding.is_some() && by_clock && window.filter.is_none()
+    });
+    let judges_rows_alone = window && plan.analytics.is_empty() && !engine.options().event_time;
     // With two names, an event of either is the rule's.
     if !judges_rows_alone || relation.table || relation.flag("STRICT_VALIDATION") || source.known_as != source.name {
         return None;

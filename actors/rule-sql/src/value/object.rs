@@ -40,8 +40,17 @@ impl Object {
 
     /// The value under this name; when there is none, the first whose name differs in the case of letters alone.
     pub fn find(&self, name: &str) -> Option<&Value> {
-        self.get(name)
-            .or_else(|| self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+        self.position(name).and_then(|place| self.fields.get(place)).map(|(_, value)| value)
+    }
+
+    /// Where [`Object::find`] finds the value of this name, among the fields in order.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.place(name).ok().or_else(|| self.fields.iter().position(|(n, _)| n.eq_ignore_ascii_case(name)))
+    }
+
+    /// The field at a position.
+    pub fn at(&self, position: usize) -> Option<(&Arc<str>, &Value)> {
+        self.fields.get(position).map(|(name, value)| (name, value))
     }
 
     /// Sets a field, replacing one of the same name.

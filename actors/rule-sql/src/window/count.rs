@@ -38,6 +38,6 @@ impl CountWindow {
         }
         let start = self.rows.front().map_or(ts, |first| first.ts);
         let rows = self.rows.iter().cloned().collect();
-        Some(Complete { rows, range: WindowRange { start, end: ts, trigger: ts } })
+        Some(Complete { rows, folded: None, range: WindowRange { start, end: ts, trigger: ts } })
     }
 }

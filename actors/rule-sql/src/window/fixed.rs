@@ -70,6 +70,6 @@ impl FixedWindow {
         // Rows before the beginning of the next window are needed no more.
         let keep_from = start.saturating_add(self.interval);
         self.rows.retain(|row| row.ts >= keep_from);
-        Complete { rows, range: WindowRange { start, end, trigger: end } }
+        Complete { rows, folded: None, range: WindowRange { start, end, trigger: end } }
     }
 }

@@ -9,6 +9,7 @@ mod align;
 mod count;
 mod dedup;
 mod fixed;
+mod folded;
 mod saved;
 mod session;
 mod sliding;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 pub use align::aligned_end;
 pub use count::CountWindow;
 pub use dedup::TakenSpans;
+pub use folded::{Entry, FoldState, Folded, FoldedGroup, FoldedWindow, Place};
 pub use saved::{SavedWatermarks, SavedWindow};
 pub use state::StateWindow;
 pub use watermark::{Released, Watermarks};
@@ -38,8 +40,16 @@ use sliding::SlidingWindow;
 pub struct Complete {
     /// Its rows, in the order of their times.
     pub rows: Vec<Arc<Row>>,
+    /// What its rows were folded into, when they were not kept.
+    pub folded: Option<Folded>,
     /// The time it covers.
     pub range: WindowRange,
+}
+
+impl Complete {
+    fn folded(folded: Folded, range: WindowRange) -> Self {
+        Self { rows: Vec::new(), folded: Some(folded), range }
+    }
 }
 
 /// What the conditions of a window say about a row.
@@ -68,6 +78,8 @@ pub enum Window {
     Count(CountWindow),
     /// State.
     State(StateWindow),
+    /// Of any kind that need not keep its rows.
+    Folded(Box<FoldedWindow>),
 }
 
 impl Window {
@@ -107,7 +119,14 @@ impl Window {
             }
             Self::Count(window) => if verdict.enters { window.row(row) } else { None }.into_iter().collect(),
             Self::State(window) => window.row(row, verdict).into_iter().collect(),
+            // Its rows come with what they are folded with.
+            Self::Folded(_) => Vec::new(),
         }
+    }
+
+    /// As [`Window::row`], for a window that folds its rows.
+    pub fn entry(&mut self, row: &Arc<Row>, entry: &Entry) -> Vec<Complete> {
+        if let Self::Folded(window) = self { window.row(row, entry).into_iter().collect() } else { Vec::new() }
     }
 
     /// The time has come this far: the clock, or the watermark.
@@ -116,6 +135,7 @@ impl Window {
             Self::Fixed(window) => window.advance(time),
             Self::Sliding(window) => window.advance(time),
             Self::Session(window) => window.advance(time),
+            Self::Folded(window) => window.advance(time),
             Self::Count(_) | Self::State(_) => Vec::new(),
         }
     }
@@ -126,13 +146,35 @@ impl Window {
             Self::Fixed(window) => window.next_time(),
             Self::Sliding(window) => window.next_time(),
             Self::Session(window) => window.next_time(),
+            Self::Folded(window) => window.next_time(),
             Self::Count(_) | Self::State(_) => None,
         }
     }
 
     /// How many windows were passed over since this was last asked, because the time jumped too far.
     pub fn take_skipped(&mut self) -> u64 {
-        if let Self::Fixed(window) = self { std::mem::take(&mut window.skipped) } else { 0 }
+        match self {
+            Self::Fixed(window) => std::mem::take(&mut window.skipped),
+            Self::Folded(window) => std::mem::take(&mut window.skipped),
+            _ => 0,
+        }
+    }
+
+    /// How many rows were refused since this was last asked, because their window had too many groups.
+    pub fn take_refused(&mut self) -> u64 {
+        if let Self::Folded(window) = self { window.take_refused() } else { 0 }
+    }
+
+    /// The rows that are held.
+    pub fn rows(&self) -> Box<dyn Iterator<Item = &Arc<Row>> + '_> {
+        match self {
+            Self::Fixed(window) => Box::new(window.rows.iter()),
+            Self::Sliding(window) => Box::new(window.rows.iter()),
+            Self::Session(window) => Box::new(window.rows.iter()),
+            Self::Count(window) => Box::new(window.rows.iter()),
+            Self::State(window) => Box::new(window.open.values().flat_map(|open| &open.rows)),
+            Self::Folded(window) => Box::new(window.state.rows()),
+        }
     }
 
     /// How many rows are held.
@@ -143,6 +185,7 @@ impl Window {
             Self::Session(window) => window.rows.len(),
             Self::Count(window) => window.rows.len(),
             Self::State(window) => window.len(),
+            Self::Folded(window) => window.state.rows().count(),
         }
     }
 
@@ -158,6 +201,10 @@ impl Window {
 
     /// Forgets the oldest rows until `limit` are left, and returns how many went.
     pub fn bound(&mut self, limit: usize) -> usize {
+        if matches!(self, Self::Folded(_)) {
+            // It keeps a row a group, and has a bound of its own for groups.
+            return 0;
+        }
         let over = self.len().saturating_sub(limit);
         let rows: &mut VecDeque<Arc<Row>> = match self {
             Self::Fixed(window) => &mut window.rows,
@@ -169,6 +216,7 @@ impl Window {
             Self::Session(window) => &mut window.rows,
             Self::Count(window) => &mut window.rows,
             Self::State(window) => return window.bound(over),
+            Self::Folded(_) => return 0,
         };
         rows.drain(..over.min(rows.len())).count()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::state::Open;
-use super::{Watermarks, Window};
+use super::{FoldState, Watermarks, Window};
 use crate::expr::Row;
 
 type Rows = VecDeque<Arc<Row>>;
@@ -20,6 +20,7 @@ pub enum SavedWindow {
     Session { tick: i64, deadline: Option<i64>, start: Option<i64>, rows: Rows },
     Count { since: usize, rows: Rows },
     State { open: Vec<(String, i64, Vec<Arc<Row>>)> },
+    Folded(FoldState),
 }
 
 impl SavedWindow {
@@ -30,6 +31,7 @@ impl SavedWindow {
             | Self::Sliding { rows, .. }
             | Self::Session { rows, .. }
             | Self::Count { rows, .. } => Box::new(rows.iter_mut()),
+            Self::Folded(state) => Box::new(state.rows_mut()),
             Self::State { open } => Box::new(open.iter_mut().flat_map(|(_, _, rows)| rows.iter_mut())),
         }
     }
@@ -44,6 +46,7 @@ impl SavedWindow {
                 [Some(*tick), *deadline, *start].iter().flatten().all(inside)
             }
             Self::Count { .. } => true,
+            Self::Folded(state) => state.times().all(|t| inside(&t)),
             Self::State { open } => open.iter().all(|(_, start, _)| inside(start)),
         }
     }
@@ -59,6 +62,7 @@ impl Window {
                 SavedWindow::Session { tick: w.tick, deadline: w.deadline, start: w.start, rows: w.rows.clone() }
             }
             Self::Count(w) => SavedWindow::Count { since: w.since, rows: w.rows.clone() },
+            Self::Folded(w) => SavedWindow::Folded(w.state.clone()),
             Self::State(w) => {
                 let open = w.open.iter().map(|(key, open)| (key.clone(), open.start, open.rows.clone())).collect();
                 SavedWindow::State { open }
@@ -79,6 +83,7 @@ impl Window {
             (Self::State(w), SavedWindow::State { open }) => {
                 w.set(open.into_iter().map(|(key, start, rows)| (key, Open { start, rows })).collect());
             }
+            (Self::Folded(w), SavedWindow::Folded(state)) => return w.restore(state),
             _ => return false,
         }
         true

@@ -51,7 +51,8 @@ impl SessionWindow {
 
     pub(super) fn row(&mut self, row: Arc<Row>) {
         if self.start.is_none() {
-            self.start = Some(row.ts);
+            // Rows may be left that came before it, when the session before has ended.
+            self.start = Some(self.rows.front().map_or(row.ts, |first| first.ts));
         }
         self.deadline = Some(row.ts.saturating_add(self.timeout));
         self.rows.push_back(row);
@@ -139,6 +140,6 @@ impl SessionWindow {
         let start = self.start.unwrap_or(end - self.length);
         let count = if all { self.rows.len() } else { self.rows.iter().take_while(|row| row.ts < end).count() };
         let rows = self.rows.drain(..count).collect();
-        Complete { rows, range: WindowRange { start, end, trigger: end } }
+        Complete { rows, folded: None, range: WindowRange { start, end, trigger: end } }
     }
 }

@@ -61,7 +61,7 @@ impl SlidingWindow {
         let (start, end) = (trigger - self.length, trigger + self.delay);
         let inside = |ts: i64| ts >= start && (ts < end || (self.delay == 0 && ts == end));
         let rows = self.rows.iter().filter(|r| inside(r.ts)).cloned().collect();
-        Complete { rows, range: WindowRange { start, end, trigger: end } }
+        Complete { rows, folded: None, range: WindowRange { start, end, trigger: end } }
     }
 
     /// Forgets rows that no window to come can hold.

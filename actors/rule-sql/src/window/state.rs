@@ -45,12 +45,12 @@ impl StateWindow {
             }
             let rows = self.open.remove(&verdict.partition).map(|open| open.rows).unwrap_or_default();
             self.held -= rows.len().min(self.held);
-            return Some(Complete { rows, range });
+            return Some(Complete { rows, folded: None, range });
         }
         let complete = verdict.triggers.then(|| {
             open.start = ts;
             self.held -= open.rows.len().min(self.held);
-            Complete { rows: std::mem::take(&mut open.rows), range }
+            Complete { rows: std::mem::take(&mut open.rows), folded: None, range }
         });
         self.held += entered;
         if verdict.enters {

@@ -51,6 +51,11 @@ impl Watermarks {
         self.held.len()
     }
 
+    /// The rows that are held.
+    pub fn rows(&self) -> impl Iterator<Item = &Arc<Row>> {
+        self.held.iter()
+    }
+
     /// Whether no row is held.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
