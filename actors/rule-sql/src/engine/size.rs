@@ -17,7 +17,7 @@ pub(crate) fn sampled<T>(items: impl Iterator<Item = T>, count: usize, size: imp
         looked += 1;
         bytes += item;
     }
-    if looked == 0 { 0 } else { (bytes * count / looked) as u64 }
+    (bytes * count).checked_div(looked).unwrap_or(0) as u64
 }
 
 /// What a value takes outside of itself. What several share counts for each.
