@@ -1,6 +1,8 @@
 //! The inference port: tensors in, tensors out.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use serde::{Deserialize, Serialize};
 
 use crate::ErrorKind;
 
@@ -21,28 +23,30 @@ pub trait InferenceSession: Send {
     /// Runs the model once. `read` sees the outputs, in the order of the signature, without a copy.
     ///
     /// # Errors
-    /// When the tensors don't fit the model, or the runtime fails.
+    /// When the tensors don't fit the model, or the runtime fails. `Fatal` when the session can't be used any more.
     fn run(&mut self, inputs: &[TensorView<'_>], read: &mut dyn FnMut(&[TensorView<'_>]))
     -> Result<(), InferenceError>;
 }
 
 /// How a session is made.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionOptions {
     /// Which hardware runs it.
     pub device: Device,
     /// Threads inside one inference (CPU).
     pub threads: usize,
+    /// An inference that takes longer counts as hung. A session that can do so ends it then, with the code `hung`.
+    pub hung_after: Option<Duration>,
 }
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { device: Device::Cpu, threads: 1 }
+        Self { device: Device::Cpu, threads: 1, hung_after: None }
     }
 }
 
 /// Which hardware runs a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Device {
     /// The processor.
     Cpu,
@@ -51,7 +55,7 @@ pub enum Device {
 }
 
 /// What goes into a model and what comes out.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ModelSignature {
     /// Inputs in the model's order.
     pub inputs: Vec<TensorSpec>,
@@ -62,7 +66,7 @@ pub struct ModelSignature {
 }
 
 /// One input or output.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TensorSpec {
     /// Its name in the graph.
     pub name: String,
@@ -73,7 +77,7 @@ pub struct TensorSpec {
 }
 
 /// The type of a tensor's elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DType {
     /// 32-bit float.
     F32,
@@ -134,7 +138,8 @@ impl TensorData<'_> {
 pub struct InferenceError {
     /// What to do about it.
     pub kind: ErrorKind,
-    /// A stable word: `runtime_missing`, `not_found`, `corrupt`, `unsupported`, `out_of_memory`, `bad_input`, `run_failed`.
+    /// A stable word: `runtime_missing`, `not_found`, `corrupt`, `unsupported`, `out_of_memory`, `bad_input`, `run_failed`; of a session in
+    /// a process of its own besides `crashed` and `hung`.
     pub code: &'static str,
     /// For people.
     pub text: String,
