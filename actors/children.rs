@@ -11,7 +11,7 @@ use parapet_supervision::{Backoff, BoxError, ChildSpec, Heartbeat, Shutdown, Sta
 
 use crate::{
     camera::{CameraActor, CameraParts},
-    model::{OverloadParts, Slot, SlotParts, keep_to_policy},
+    model::{InFlight, OverloadParts, Slot, SlotParts, keep_to_policy},
     worker::{Body, Worker},
 };
 
@@ -46,8 +46,10 @@ pub fn model(parts: &SlotParts, overload: Option<OverloadParts>) -> ChildSpec {
     for (index, config) in parts.model.slots.iter().copied().enumerate() {
         let name = format!("slot-{index}");
         let (actor, parts) = (format!("models/{id}/{name}"), parts.clone());
+        let in_flight = Arc::<InFlight>::default();
         let spec = worker(&name, "slot", move |heartbeat| {
-            Slot { actor: actor.clone(), config, parts: parts.clone(), heartbeat }.body()
+            let in_flight = Arc::clone(&in_flight);
+            Slot { actor: actor.clone(), config, in_flight, parts: parts.clone(), heartbeat }.body()
         });
         // Loading may take long, and the thread declares it.
         slots = slots.child(edge(spec).start_timeout(None));

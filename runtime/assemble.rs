@@ -10,14 +10,13 @@ use std::{
 use anyhow::{Context, anyhow};
 use parapet_actors::{
     journal::{Failure, Journal},
-    model::{Engine, EngineError, EngineFactory},
     ports::Ports,
     store::AlertObserver,
 };
 use parapet_bus_mqtt::{BusSettings, MqttBus, TlsSettings};
-use parapet_config::{BusConfig, Model, Site, SiteConfig, SlotConfig};
+use parapet_config::{BusConfig, Site, SiteConfig};
 use parapet_contracts::{
-    Clock, ErrorKind, SiteId,
+    Clock, SiteId,
     camera::Credentials,
     cloudevent::{CONTENT_TYPE, CloudEvent},
     ports::bus::BusMessage,
@@ -25,11 +24,10 @@ use parapet_contracts::{
     topics::Topic,
 };
 use parapet_evidence_fs::EvidenceFolder;
-use parapet_inference_ort::OrtInference;
 use parapet_media_gstreamer::GstMedia;
 use parapet_store_rocksdb::{FallbackJournal, RocksStore, StoreOptions};
 
-use crate::{engine::Engines, sinks::Sinks};
+use crate::{inference::SiteEngines, sinks::Sinks};
 
 /// What lives as long as the process does.
 pub struct Assembly {
@@ -78,7 +76,7 @@ pub fn assemble(
     report_bus_errors(&bus, journal.clone());
     let ports = Ports {
         media,
-        engines: Arc::new(LateEngines { library: site.onnxruntime.clone() }),
+        engines: Arc::new(SiteEngines::new(config)),
         store,
         journal_file,
         evidence,
@@ -98,22 +96,6 @@ pub fn assemble(
 
 fn beside(folder: &Path, name: &str) -> std::path::PathBuf {
     folder.parent().unwrap_or(Path::new(".")).join(name)
-}
-
-/// Opens ONNX Runtime when the first model needs it: a site of null models runs without the library.
-struct LateEngines {
-    library: Option<std::path::PathBuf>,
-}
-
-impl EngineFactory for LateEngines {
-    fn build(&self, model: &Model, slot: &SlotConfig) -> Result<Box<dyn Engine>, EngineError> {
-        let inference = OrtInference::new(self.library.as_deref()).map_err(|error| EngineError {
-            kind: ErrorKind::Fatal,
-            code: error.code,
-            text: error.text,
-        })?;
-        Engines::new(Arc::new(inference)).build(model, slot)
-    }
 }
 
 #[cfg(feature = "embedded-broker")]

@@ -30,12 +30,8 @@ impl EngineFactory for Engines {
         let Some(file) = &model.file else {
             return Err(fatal("no_file", format!("model {} names no file", model.id)));
         };
-        let options = SessionOptions { device: slot.device, threads: slot.threads };
-        let session = self.inference.load(file, &options).map_err(|error| EngineError {
-            kind: error.kind,
-            code: error.code,
-            text: error.text,
-        })?;
+        let options = SessionOptions { device: slot.device, threads: slot.threads, hung_after: Some(model.hung_after) };
+        let session = self.inference.load(file, &options)?;
         // The graph is a hint: without it the guess is less certain, and says so.
         let summary = OnnxSummary::read(file).ok();
         let guessed = guess::guess(session.signature(), summary.as_ref(), &overrides(model))
@@ -115,7 +111,7 @@ impl VisionEngine {
         let (detector, views) = (&self.detector, self.input.views());
         let ran = self.session.run(&views, &mut |outputs| readings = detector.read_batch(placements, outputs));
         if let Err(error) = ran {
-            let error = EngineError { kind: error.kind, code: error.code, text: error.text };
+            let error = EngineError::from(error);
             return placements.iter().map(|_| Err(error.clone())).collect();
         }
         if readings.is_empty() {

@@ -5,6 +5,7 @@ pub mod cli;
 mod demo;
 pub mod engine;
 pub mod http;
+pub mod inference;
 pub mod probe;
 pub mod process;
 pub mod reload;

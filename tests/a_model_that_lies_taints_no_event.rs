@@ -26,6 +26,15 @@ fn rows(count: usize, row: impl Fn(usize) -> [f32; COLUMNS]) -> Vec<f32> {
 
 #[test]
 fn what_a_model_makes_up_is_refused_and_counted_and_the_others_go_on() {
+    refused_and_counted("thread");
+}
+
+#[test]
+fn the_same_holds_for_models_in_processes_of_their_own() {
+    refused_and_counted("process");
+}
+
+fn refused_and_counted(isolation: &str) {
     let folder = SiteFolder::new("yard");
     let nan = |n: usize| if n == 7 { GOOD } else { [f32::NAN; COLUMNS] };
     let open = Value::open("output", Elements::F32, 3);
@@ -48,7 +57,7 @@ fn what_a_model_makes_up_is_refused_and_counted_and_the_others_go_on() {
         std::fs::write(folder.path().join(format!("models/{id}.onnx")), model.bytes()).unwrap();
         folder.file(
             &format!("models/{id}.yaml"),
-            &format!("file: models/{id}.onnx\nlayout: yolov5\nlabels: [hen, fox]\n"),
+            &format!("file: models/{id}.onnx\nlayout: yolov5\nlabels: [hen, fox]\nisolation: {isolation}\n"),
         );
     }
     folder

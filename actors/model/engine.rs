@@ -1,7 +1,7 @@
 //! An engine: one loaded model, from pictures to what is in them.
 
 use parapet_config::{Model, SlotConfig};
-use parapet_contracts::{ErrorKind, Object, Picture, Region};
+use parapet_contracts::{ErrorKind, Object, Picture, Region, ports::inference::InferenceError};
 
 /// Builds engines. Its calls block; they run on the slot's own thread.
 pub trait EngineFactory: Send + Sync {
@@ -55,6 +55,12 @@ pub struct EngineError {
     pub code: &'static str,
     /// For people.
     pub text: String,
+}
+
+impl From<InferenceError> for EngineError {
+    fn from(error: InferenceError) -> Self {
+        Self { kind: error.kind, code: error.code, text: error.text }
+    }
 }
 
 /// The null model: sees nothing, and costs nothing. To measure everything else, and to start a site without a model.

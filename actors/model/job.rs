@@ -1,6 +1,12 @@
 //! A frame on its way through a slot.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use parapet_contracts::{Frame, ModelId, Region};
 
@@ -21,26 +27,48 @@ pub struct Job {
 }
 
 /// The promise of an answer. One that is dropped without counts its frame as failed: the model failed, or its slot broke or was replaced.
-pub struct Receipt {
+pub struct Receipt(Arc<Promise>);
+
+/// What is promised of one frame. It is settled once: answered, or failed.
+#[derive(Debug)]
+pub(super) struct Promise {
     counters: Arc<FeedCounters>,
-    answered: bool,
+    settled: AtomicBool,
+}
+
+impl Promise {
+    fn settle(&self) -> bool {
+        !self.settled.swap(true, Ordering::Relaxed)
+    }
+
+    /// Counts the frame as failed. False when it was settled before.
+    pub(super) fn fail(&self) -> bool {
+        let open = self.settle();
+        if open {
+            self.counters.count_failed();
+        }
+        open
+    }
 }
 
 impl Receipt {
     pub(super) fn new(counters: Arc<FeedCounters>) -> Self {
-        Self { counters, answered: false }
+        Self(Arc::new(Promise { counters, settled: AtomicBool::new(false) }))
     }
 
-    /// The frame has its answer.
-    pub fn answered(mut self) {
-        self.answered = true;
+    /// The promise, for whoever gives the frame up when its slot never comes back.
+    pub(super) fn promise(&self) -> Arc<Promise> {
+        Arc::clone(&self.0)
+    }
+
+    /// The frame has its answer. False when somebody has given it up meanwhile.
+    pub fn answered(&self) -> bool {
+        self.0.settle()
     }
 }
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        if !self.answered {
-            self.counters.count_failed();
-        }
+        self.0.fail();
     }
 }

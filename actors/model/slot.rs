@@ -1,7 +1,8 @@
 //! A slot: one thread with one engine, which pulls the frame that is due next.
 //!
 //! It promises: a frame that the engine can't use is counted and costs nobody else anything; a slot that was replaced while its
-//! engine hung drops what the engine says at last; loading happens on the slot's own thread, and a model that can't be loaded
+//! engine hung drops what the engine says at last, and the frames are counted; a slot that is stopped in good order hands on what it
+//! looks at; loading happens on the slot's own thread, and a model that can't be loaded
 //! is a failed start with the reason.
 
 use std::{sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use parapet_supervision::Heartbeat;
 use super::{
     board::ModelBoard,
     engine::{Engine, EngineError, EngineFactory, NullEngine, Seen, View},
+    in_flight::InFlight,
     job::Job,
     meters::SlotMeters,
     pool::{ModelPool, Seat},
@@ -58,6 +60,8 @@ pub struct Slot {
     pub actor: String,
     /// The hardware.
     pub config: SlotConfig,
+    /// What it looks at now; all incarnations of the slot share it.
+    pub in_flight: Arc<InFlight>,
     /// What it shares.
     pub parts: SlotParts,
     /// Proof of life of its thread.
@@ -71,6 +75,11 @@ impl Slot {
     }
 
     fn run(self, stop: &Stop, ready: Ready) -> LoopResult {
+        let mut meters = SlotMeters::new(&self.parts.model.id);
+        for _ in 0..self.in_flight.give_up() {
+            self.parts.board.failed();
+            meters.failed(HUNG);
+        }
         let mut engine = {
             let _busy = self.heartbeat.busy(LOADING);
             self.load().map_err(|error| error.text)?
@@ -80,7 +89,6 @@ impl Slot {
         let (one, batch) = (profile.predict(1), profile.best());
         tracing::info!(actor = %self.actor, ?one, batch, "{}", engine.description());
         let mut seat = self.parts.pool.seat(profile);
-        let mut meters = SlotMeters::new(&self.parts.model.id);
         ready.tell();
         while !stop.is_set() {
             self.heartbeat.idle();
@@ -137,23 +145,32 @@ impl Slot {
         let clock = &self.parts.clock;
         let taken = clock.monotonic();
         let views: Vec<_> = jobs.iter().map(|job| View { picture: &job.frame.picture, region: job.region }).collect();
+        self.in_flight.begin(jobs.iter().map(|job| &job.receipt));
         let seen = engine.look(&views);
-        if stop.is_set() {
-            return Ok(()); // Somebody else has this slot's place by now.
+        let inferred = clock.monotonic();
+        // A stop in good order lets a look end and takes its answer. One that hung is not asked for any more: others have looked at newer
+        // frames meanwhile.
+        if stop.is_set() && inferred.saturating_sub(taken) > self.parts.model.hung_after {
+            return Ok(());
         }
-        let times = Times { taken, inferred: clock.monotonic(), share: jobs.len() as u32 };
+        let times = Times { taken, inferred, share: jobs.len() as u32 };
         seat.looked(jobs.len(), times.inferred.saturating_sub(taken));
         meters.batch();
+        let mut result = Ok(());
         for (job, seen) in jobs.into_iter().zip(seen) {
             match seen {
                 Ok(seen) => self.seen(job, seen, times, meters),
-                Err(error) => self.failed(error, meters)?,
+                // The other frames of the batch are accounted for, too.
+                Err(error) => result = result.and(self.failed(error, meters)),
             }
         }
-        Ok(())
+        result
     }
 
     fn seen(&self, job: Job, seen: Seen, times: Times, meters: &mut SlotMeters) {
+        if !job.receipt.answered() {
+            return; // Somebody else has this slot's place by now, and has given this frame up.
+        }
         let waited = times.taken.saturating_sub(job.offered);
         let busy = times.inferred.saturating_sub(times.taken) / times.share.max(1);
         meters.looked(busy, waited);
@@ -162,7 +179,6 @@ impl Slot {
         }
         self.parts.board.looked(seen.objects.len(), &seen.refused, waited, busy);
         let steps = Steps { decoded: job.frame.decoded_at, taken: times.taken, inferred: times.inferred };
-        job.receipt.answered();
         self.parts.fanout.seen(&job.asked, &job.frame, seen.objects, steps);
     }
 
@@ -177,6 +193,9 @@ impl Slot {
         Ok(())
     }
 }
+
+/// The reason under which frames are counted whose look never came back.
+const HUNG: &str = "hung";
 
 /// A picture of 1280×720 with nothing in it: it costs what a common one costs.
 fn blank() -> Result<Picture, EngineError> {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use parapet_config::{Model, ModelIo, SlotConfig};
+use parapet_config::{Isolation, Model, ModelIo, SlotConfig};
 use parapet_contracts::{
     CameraId, CaptureTime, Clock, ErrorKind, Frame, ModelId, SiteId, SystemClock, TimeSource, Timestamp,
     ports::inference::Device,
@@ -192,6 +192,7 @@ async fn start(script: Script) -> Fixture {
         overload: None,
         track: true,
         after: None,
+        isolation: Isolation::default(),
         hung_after: Duration::from_millis(300),
     });
     let parts = SlotParts {
@@ -229,6 +230,7 @@ async fn a_slot_that_hangs_is_replaced_and_the_frames_go_on() {
     let tree = fixture.root.tree();
     let slot = tree.find("people/slot-0").unwrap();
     assert_eq!((slot.state, slot.restarts), (NodeState::Running, 1));
+    assert_eq!(fixture.board.status().failures, 1, "the frame that it hung on is counted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -186,6 +186,8 @@ pub struct Model {
     pub track: bool,
     /// What it follows; `None` for a model that looks at whole frames.
     pub after: Option<Follow>,
+    /// Where its slots run.
+    pub isolation: Isolation,
     /// An inference that takes longer counts as hung.
     pub hung_after: Duration,
 }
@@ -234,6 +236,16 @@ pub enum OverloadStep {
     LighterModel(ModelId),
     /// Cameras of low priority are left out.
     ShedLowPriority,
+}
+
+/// Where a slot runs its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// On a thread of the site's process.
+    #[default]
+    Thread,
+    /// In a process of its own.
+    Process,
 }
 
 /// How to feed a model and how to read it. `None` is guessed from the file's shape, metadata and graph.

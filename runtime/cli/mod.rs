@@ -7,6 +7,7 @@ mod demo;
 mod detect;
 mod errors;
 mod follow;
+mod inference_worker;
 mod init;
 mod model;
 mod rule;
@@ -51,6 +52,9 @@ enum Command {
     Rule(rule::RuleArgs),
     /// Run a site that needs nothing from outside, and show what it sees.
     Demo(demo::DemoArgs),
+    /// Serve one model to the site that started this process.
+    #[command(hide = true)]
+    InferenceWorker(inference_worker::InferenceWorkerArgs),
     /// Play a video file as an RTSP camera, over and over.
     SimulateCamera(simulate_camera::SimulateCameraArgs),
 }
@@ -69,6 +73,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Errors(args) => errors::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::InferenceWorker(args) => inference_worker::run(args),
         Command::SimulateCamera(args) => simulate_camera::run(args),
     };
     result.unwrap_or_else(|error| {

@@ -7,10 +7,12 @@ use sha2::{Digest, Sha256};
 
 use super::{Context, ModelFacts, follow, no_twins, quoted};
 use crate::{
-    checked::{ChannelOrder, Model, ModelIo, Resize, SlotConfig},
+    checked::{ChannelOrder, Isolation, Model, ModelIo, Resize, SlotConfig},
     document::{Document, place},
     formats,
-    raw::{DEFAULT_MIN_SCORE, RawChannels, RawKind, RawLayout, RawModel, RawResize, RawScore, RawSize, RawSlots},
+    raw::{
+        DEFAULT_MIN_SCORE, RawChannels, RawIsolation, RawKind, RawLayout, RawModel, RawResize, RawScore, RawSize, RawSlots,
+    },
     words,
 };
 
@@ -110,6 +112,10 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
         overload: super::overload::policy(document, raw.overload.as_ref()),
         track: raw.track,
         after,
+        isolation: match raw.isolation {
+            RawIsolation::Thread => Isolation::Thread,
+            RawIsolation::Process => Isolation::Process,
+        },
         hung_after: raw.hung_after.0,
     })
 }

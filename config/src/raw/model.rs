@@ -55,6 +55,9 @@ pub(crate) struct RawModel {
     /// Follow what it sees over time: gives objects a track, with the zones that they stand in and the lines that they cross.
     #[serde(default = "yes")]
     pub track: bool,
+    /// Where a slot runs. In a process of its own, a model that crashes or hangs takes nothing else with it.
+    #[serde(default)]
+    pub isolation: RawIsolation,
     /// An inference that takes longer counts as hung, and its slot is replaced.
     #[serde(default = "hung_after")]
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
@@ -214,6 +217,17 @@ impl JsonSchema for RawSize {
         let side = json_schema!({ "type": "integer", "minimum": 16, "maximum": 8192 });
         json_schema!({ "anyOf": [side, { "type": "array", "items": side, "minItems": 2, "maxItems": 2 }] })
     }
+}
+
+/// Where a slot runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawIsolation {
+    /// On a thread of the site's process.
+    #[default]
+    Thread,
+    /// In a process of its own, with the tensors in memory that both see.
+    Process,
 }
 
 /// The order of the colours.

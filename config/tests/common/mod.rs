@@ -96,7 +96,7 @@ pub const FULL: &[(&str, &str)] = &[
     ("models/people.onnx", "onnx"),
     (
         "models/people.yaml",
-        "file: models/people.onnx\nlayout: yolox\ninput: {size: [416, 320], channels: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1], resize: letterbox, pad: 114}\nlabels: [person, car]\nmin_score: {person: 0.5, default: 0.3}\nnms: 0.5\nmax_detections: 50\nslots: [{device: cpu, threads: 2}, {device: \"cuda:1\"}]\nmax_fps: 5fps\ntrack: false\nhung_after: 3s\n",
+        "file: models/people.onnx\nlayout: yolox\ninput: {size: [416, 320], channels: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1], resize: letterbox, pad: 114}\nlabels: [person, car]\nmin_score: {person: 0.5, default: 0.3}\nnms: 0.5\nmax_detections: 50\nslots: [{device: cpu, threads: 2}, {device: \"cuda:1\"}]\nmax_fps: 5fps\ntrack: false\nisolation: process\nhung_after: 3s\n",
     ),
     ("models/none.yaml", "kind: null\n"),
     (

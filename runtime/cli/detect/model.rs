@@ -107,7 +107,7 @@ impl Trial {
                 missing.display()
             )));
         }
-        let options = SessionOptions { device: args.device, threads: args.threads };
+        let options = SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
         let session = inference.load(&file, &options).map_err(|error| match error.code {
             "not_found" | "corrupt" | "unsupported" => Failure::Input(error.text),
             _ => Failure::Other(error.text),
