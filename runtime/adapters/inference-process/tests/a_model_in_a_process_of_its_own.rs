@@ -1,6 +1,6 @@
 //! What the port promises of models that run, crash and hang in processes of their own. The worker is this very program, with a fake
 //! runtime in it that does what the name of the model says.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use std::{
     fs,
@@ -123,11 +123,11 @@ fn crash() -> ! {
 }
 
 fn load(model: &str) -> Box<dyn InferenceSession> {
-    load_with(model, SessionOptions::default())
+    load_with(model, &SessionOptions::default())
 }
 
-fn load_with(model: &str, options: SessionOptions) -> Box<dyn InferenceSession> {
-    inference().load(Path::new(model), &options).unwrap()
+fn load_with(model: &str, options: &SessionOptions) -> Box<dyn InferenceSession> {
+    inference().load(Path::new(model), options).unwrap()
 }
 
 fn run(session: &mut dyn InferenceSession, values: &[f32]) -> Result<(Vec<usize>, Vec<f32>), InferenceError> {
@@ -146,7 +146,7 @@ fn exists(pid: u32) -> bool {
 
 #[test]
 fn tensors_of_any_size_go_there_and_back() {
-    let mut session = load_with("double", SessionOptions { threads: 3, ..SessionOptions::default() });
+    let mut session = load_with("double", &SessionOptions { threads: 3, ..SessionOptions::default() });
     assert_eq!(session.signature().outputs[0].name, "out");
     assert_eq!(session.signature().metadata["threads"], "3");
     assert_eq!(session.signature().metadata["long"].len(), 1 << 20);
@@ -201,14 +201,14 @@ fn a_worker_that_is_killed_from_outside_is_told() {
 
 #[test]
 fn a_worker_that_hangs_or_is_stopped_is_killed_in_time() {
-    let options = || SessionOptions { hung_after: Some(Duration::from_millis(300)), ..SessionOptions::default() };
-    let mut session = load_with("hang", options());
+    let options = SessionOptions { hung_after: Some(Duration::from_millis(300)), ..SessionOptions::default() };
+    let mut session = load_with("hang", &options);
     let asked = Instant::now();
     let error = run(session.as_mut(), &[]).unwrap_err();
     assert_eq!((error.kind, error.code), (ErrorKind::Fatal, "hung"));
     assert!(asked.elapsed() >= Duration::from_millis(300) && error.text.contains("300ms"), "{}", error.text);
 
-    let mut session = load_with("process-id", options());
+    let mut session = load_with("process-id", &options);
     let pid = run(session.as_mut(), &[]).unwrap().1[0] as u32;
     std::process::Command::new("kill").args(["-STOP", &pid.to_string()]).status().unwrap();
     assert_eq!(run(session.as_mut(), &[]).unwrap_err().code, "hung");
