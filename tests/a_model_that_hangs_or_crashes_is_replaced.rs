@@ -146,7 +146,7 @@ fn a_model_that_hangs_is_noticed_in_time_and_the_site_looks_on() {
     others_went_on(&site, &others);
     let journal = journal_of(&site);
     assert!(journal.contains("hung") || journal.contains("stuck"), "{journal}");
-    let lost = status(&site, "apart")["cameras"][0]["dropped"]["inference_failed"].clone();
+    let lost = status(&site, "apart")["cameras"][0]["failed"].clone();
     assert_eq!(lost, 1, "the frame that waited for the answer is counted");
     until("the process that hung is gone", PATIENCE, || !Path::new(&format!("/proc/{hung}")).exists());
     assert_ne!(worker(&site), hung);

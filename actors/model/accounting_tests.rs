@@ -88,7 +88,7 @@ proptest! {
                 }
                 Step::Take => jobs.extend(seat.take(Duration::ZERO)),
                 Step::TakeLighter => jobs.extend(lighter_seat.take(Duration::ZERO)),
-                Step::Answer => jobs.pop().into_iter().for_each(|job| job.receipt.answered()),
+                Step::Answer => jobs.pop().into_iter().for_each(|job| assert!(job.receipt.answered())),
                 Step::Break => jobs.clear(),
                 Step::Leave(n) => pool.leave(&cameras[n]),
                 Step::Join(n, kind) => {

@@ -159,7 +159,7 @@ impl Slot {
         let mut result = Ok(());
         for (job, seen) in jobs.into_iter().zip(seen) {
             match seen {
-                Ok(seen) => self.seen(job, seen, times, meters),
+                Ok(seen) => self.seen(&job, seen, times, meters),
                 // The other frames of the batch are accounted for, too.
                 Err(error) => result = result.and(self.failed(error, meters)),
             }
@@ -167,7 +167,7 @@ impl Slot {
         result
     }
 
-    fn seen(&self, job: Job, seen: Seen, times: Times, meters: &mut SlotMeters) {
+    fn seen(&self, job: &Job, seen: Seen, times: Times, meters: &mut SlotMeters) {
         if !job.receipt.answered() {
             return; // Somebody else has this slot's place by now, and has given this frame up.
         }

@@ -11,7 +11,8 @@ use crate::{
     document::{Document, place},
     formats,
     raw::{
-        DEFAULT_MIN_SCORE, RawChannels, RawIsolation, RawKind, RawLayout, RawModel, RawResize, RawScore, RawSize, RawSlots,
+        DEFAULT_MIN_SCORE, RawChannels, RawIsolation, RawKind, RawLayout, RawModel, RawResize, RawScore, RawSize,
+        RawSlots,
     },
     words,
 };

@@ -4,7 +4,7 @@ use std::{io, os::fd::OwnedFd, path::Path, sync::Arc, time::Duration};
 
 use parapet_contracts::{
     ErrorKind,
-    ports::inference::{InferenceError, InferenceSession, ModelSignature, SessionOptions, TensorView},
+    ports::inference::{Device, InferenceError, InferenceSession, ModelSignature, SessionOptions, TensorView},
 };
 
 use crate::{
@@ -23,6 +23,8 @@ pub(crate) struct ProcessSession {
     worker: Worker,
     signature: ModelSignature,
     hung_after: Option<Duration>,
+    /// An accelerator may compile its kernels at its first run.
+    compiles: bool,
     inputs: Option<Region>,
     outputs: Option<Region>,
     /// Keeps the thread that started the worker.
@@ -49,6 +51,7 @@ impl ProcessSession {
                 worker,
                 signature,
                 hung_after: options.hung_after,
+                compiles: options.device != Device::Cpu,
                 inputs: None,
                 outputs: None,
                 _nursery: Arc::clone(nursery),
@@ -84,7 +87,8 @@ impl InferenceSession for ProcessSession {
         };
         let memory = self.inputs.as_ref().filter(|_| is_new).map(Region::memory);
         let request = Request::Run { inputs: placed };
-        let outputs = match self.worker.ask(&request, memory, self.hung_after, "during an inference")? {
+        let limit = if std::mem::take(&mut self.compiles) { Some(LOADING) } else { self.hung_after };
+        let outputs = match self.worker.ask(&request, memory, limit, "during an inference")? {
             (Reply::Done { outputs }, memory) => {
                 if let Some(memory) = memory {
                     let region = Region::received(memory);
