@@ -1,6 +1,10 @@
 //! The syntax tree of a statement, with the place of every expression.
 
+mod alerting;
+
 use std::sync::Arc;
+
+pub use alerting::{AlertClause, Keep, Sequence, Step};
 
 use crate::error::Pos;
 
@@ -29,6 +33,8 @@ pub enum ExprKind {
     Bool(bool),
     /// A unit of time, as windows take it.
     Unit(Unit),
+    /// A length of time such as `10s`, in nanoseconds.
+    Duration(i64),
     /// A column, with the stream it was asked of.
     Field {
         /// The stream, when one was written.
@@ -361,16 +367,22 @@ pub struct Select {
     pub items: Vec<SelectItem>,
     /// FROM.
     pub from: Source,
+    /// Streams that are read besides, after commas: only where rows are not joined.
+    pub also: Vec<Source>,
     /// JOINs.
     pub joins: Vec<Join>,
-    /// WHERE.
+    /// WHERE, when it is one condition.
     pub filter: Option<Expr>,
+    /// WHERE, when one thing follows another.
+    pub sequence: Option<Sequence>,
     /// GROUP BY, without the window.
     pub group_by: Vec<Expr>,
     /// The window of GROUP BY.
     pub window: Option<Window>,
     /// HAVING.
     pub having: Option<Expr>,
+    /// What makes an alert of it.
+    pub alert: Option<AlertClause>,
     /// ORDER BY.
     pub order_by: Vec<SortKey>,
     /// LIMIT.
@@ -397,6 +409,7 @@ impl Expr {
             | ExprKind::Str(_)
             | ExprKind::Bool(_)
             | ExprKind::Unit(_)
+            | ExprKind::Duration(_)
             | ExprKind::Field { .. }
             | ExprKind::Meta { .. } => Vec::new(),
             ExprKind::Wildcard(wildcard) => wildcard.replace.iter().map(|(_, e)| e).collect(),

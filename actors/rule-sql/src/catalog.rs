@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::ast::Name;
 use crate::error::EvalError;
+use crate::schedule::Schedule;
 use crate::value::{Object, Strictness, Value, Zone, to_bool, to_float, to_int, to_text, to_time};
 
 /// Type of a declared column.
@@ -122,6 +123,7 @@ impl Relation {
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     relations: BTreeMap<Name, Relation>,
+    schedules: BTreeMap<Name, Arc<Schedule>>,
 }
 
 impl Catalog {
@@ -138,6 +140,21 @@ impl Catalog {
     /// The relation of this name.
     pub fn get(&self, name: &str) -> Option<&Relation> {
         self.relations.get(name)
+    }
+
+    /// Adds a schedule that `during` knows by this name, replacing one of the same name.
+    pub fn add_schedule(&mut self, name: &str, schedule: Schedule) {
+        self.schedules.insert(Arc::from(name), Arc::new(schedule));
+    }
+
+    /// The schedule of this name.
+    pub fn schedule(&self, name: &str) -> Option<&Arc<Schedule>> {
+        self.schedules.get(name)
+    }
+
+    /// The names of all schedules, sorted.
+    pub fn schedule_names(&self) -> impl Iterator<Item = &str> {
+        self.schedules.keys().map(AsRef::as_ref)
     }
 
     /// All names, sorted.

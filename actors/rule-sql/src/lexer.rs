@@ -20,6 +20,8 @@ pub enum Token {
     Int(i64),
     /// A number with a point or an exponent.
     Number(f64),
+    /// A length of time such as `10s` or `1m30s`: in nanoseconds, and as written.
+    Duration(i64, Arc<str>),
     /// An operator or a bracket.
     Symbol(&'static str),
     /// Something that is no token; the text says what.
@@ -36,6 +38,7 @@ impl Token {
             Self::Str(text) => format!("the text \"{text}\""),
             Self::Int(i) => format!("\"{i}\""),
             Self::Number(f) => format!("\"{f}\""),
+            Self::Duration(_, text) => format!("\"{text}\""),
             Self::Symbol(s) => format!("\"{s}\""),
             Self::Bad(what) => what.clone(),
             Self::End => "the end".into(),
@@ -151,7 +154,35 @@ impl Lexer {
         }
     }
 
+    /// `10s`, `1.5h`, `1m30s`: numbers with units right after them, and nothing else.
+    fn duration(&mut self) -> Option<Token> {
+        let rest = self.chars.get(self.at..)?;
+        let word = |c: &char| c.is_alphanumeric() || *c == '_' || *c == '$' || *c == '.';
+        let text: String = rest.iter().take(20).take_while(|c| word(c)).collect();
+        let long = text.chars().count();
+        if rest.get(long).is_some_and(word) {
+            return None;
+        }
+        let nanos = crate::value::parse_duration(&text).filter(|_| !text.contains(['u', 'n', 'µ', 'μ']));
+        let nanos = nanos.or_else(|| {
+            let days: f64 = text.strip_suffix('d')?.parse().ok()?;
+            let nanos = days * 86_400e9;
+            // Three hundred years are long enough, and fit.
+            (nanos < 9.2e18).then_some(nanos as i64)
+        })?;
+        if !text.contains(char::is_alphabetic) {
+            return None;
+        }
+        for _ in 0..long {
+            self.bump();
+        }
+        Some(Token::Duration(nanos, Arc::from(text)))
+    }
+
     fn number(&mut self) -> Token {
+        if let Some(duration) = self.duration() {
+            return duration;
+        }
         let mut text = String::new();
         let mut point = false;
         while let Some(c) = self.peek(0) {

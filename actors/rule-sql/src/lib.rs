@@ -36,12 +36,13 @@ pub mod lexer;
 pub mod parser;
 pub mod plan;
 pub mod rules;
+pub mod schedule;
 pub mod sink;
 pub mod value;
 pub mod window;
 
 pub use catalog::{Catalog, Relation};
-pub use engine::{Checkpoint, Counters, Emission, Engine, Event, RestoreError, RuleOptions};
+pub use engine::{Change, ChangeKind, Checkpoint, Counters, Emission, Engine, Event, RestoreError, RuleOptions};
 pub use error::{EvalError, Pos, SqlError};
 pub use parser::{parse_select, parse_statement};
 pub use rules::{RuleId, RuleSet};

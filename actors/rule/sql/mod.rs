@@ -24,7 +24,7 @@ use parapet_contracts::{
     ports::rule::{RuleProgram, RuleStats},
 };
 use parapet_rule_sql::{
-    Emission, Engine, Event, RuleOptions, SqlError, parse_select,
+    ChangeKind, Emission, Engine, Event, RuleOptions, SqlError, parse_select,
     plan::{Mode, Plan},
     value::Object as Row,
 };
@@ -90,7 +90,7 @@ impl SqlRule {
 
     /// True when each row is judged alone, so that the order of rows does not matter.
     pub fn judges_rows_alone(&self) -> bool {
-        self.plan.window.is_none() && self.plan.analytics.is_empty()
+        self.plan.judges_rows_alone()
     }
 
     fn concerns(&self, event: &DetectionEvent) -> bool {
@@ -200,8 +200,11 @@ impl SqlRule {
         self.last_camera = Some(event.camera.clone());
     }
 
-    /// The rows of an emission; an error is counted and told.
+    /// The rows of an emission; an error is counted and told. That something is over is no alert.
     fn rows(&mut self, emission: Emission) -> Vec<Row> {
+        if emission.change.is_some_and(|change| change.kind == ChangeKind::Resolved) {
+            return Vec::new();
+        }
         match emission.result {
             Ok(rows) => {
                 self.stats.matched += rows.len() as u64;

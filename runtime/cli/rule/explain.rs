@@ -110,10 +110,13 @@ fn statement(plan: &Plan, lines: &mut Vec<String>) {
                 "  keeps      the rows of open windows, 100000 at most; the oldest go, and are counted".to_owned(),
             );
         }
-        None if plan.analytics.is_empty() => lines.push("  keeps      no rows: each is judged alone".to_owned()),
+        None if plan.judges_rows_alone() => lines.push("  keeps      no rows: each is judged alone".to_owned()),
         None => lines.push("  keeps      what it remembers, and no rows".to_owned()),
     }
-    if plan.window.is_some() || !plan.analytics.is_empty() {
+    for line in plan.alert.iter().flat_map(|alert| alert.explained()) {
+        lines.push(format!("  alert      {line}"));
+    }
+    if !plan.judges_rows_alone() {
         lines.push(format!("  order      by event time; an event waits {} ms for earlier ones", LATENESS.as_millis()));
     }
     if !plan.group_by.is_empty() {

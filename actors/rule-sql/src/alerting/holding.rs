@@ -149,6 +149,13 @@ impl<T: Clone> Holding<T> {
         }
     }
 
+    /// Nothing that decides: neither does it hold, nor is it over. It is no silence, though.
+    pub fn neither(&mut self, key: &str, at: i64) {
+        if let Some(spell) = self.spells.get_mut(key).filter(|spell| spell.no.is_none()) {
+            spell.last = spell.last.max(at);
+        }
+    }
+
     /// Keeps something with what fires, until it is over.
     pub fn keep(&mut self, key: &str, kept: T) {
         if let Some(spell) = self.spells.get_mut(key) {

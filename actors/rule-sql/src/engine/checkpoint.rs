@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::alert::{Alerting, SavedAlerting};
 use super::{Counters, Emission, Engine, MAX_TIME, RuleOptions};
 use crate::expr::Row;
 use crate::functions::analytic::{Hits, Memory};
@@ -33,6 +34,7 @@ pub struct Checkpoint {
     memories: Vec<Memory>,
     window: Option<SavedWindow>,
     watermarks: Option<SavedWatermarks>,
+    alerting: Option<SavedAlerting>,
     tables: Vec<VecDeque<Arc<Row>>>,
     hits: (Hits, Hits),
     counters: Counters,
@@ -66,6 +68,7 @@ impl Engine {
             memories: self.memories.clone(),
             window: self.window.as_ref().map(crate::window::Window::save),
             watermarks: self.watermarks.as_ref().map(crate::window::Watermarks::save),
+            alerting: self.alerting.as_ref().map(Alerting::save),
             tables: self.tables.clone(),
             hits: (self.hits, self.agg_hits),
             counters: self.counters.clone(),
@@ -99,9 +102,13 @@ impl Engine {
         if !saved.window.iter().all(|w| w.within(MAX_TIME)) || !saved.watermarks.iter().all(|w| w.within(MAX_TIME)) {
             return Err(RestoreError::Damaged("a time of its window cannot be"));
         }
+        if !saved.alerting.iter().all(|alerting| alerting.within(MAX_TIME)) {
+            return Err(RestoreError::Damaged("a time of its alerts cannot be"));
+        }
+        let alerting = saved.alerting.iter_mut().flat_map(SavedAlerting::rows_mut);
         let windows = saved.window.iter_mut().flat_map(SavedWindow::rows_mut);
         let held = saved.watermarks.iter_mut().flat_map(|w| w.held.iter_mut());
-        for row in windows.chain(held).chain(saved.tables.iter_mut().flatten()) {
+        for row in windows.chain(held).chain(alerting).chain(saved.tables.iter_mut().flatten()) {
             if !inside(row.ts) || row.source >= engine.plan.sources.len() {
                 return Err(RestoreError::Damaged("a row has a time or a source that cannot be"));
             }
@@ -116,6 +123,13 @@ impl Engine {
         };
         if !fits {
             return Err(RestoreError::Damaged("its window is of another kind"));
+        }
+        let alerts_fit = match (&mut engine.alerting, &engine.plan.alert, saved.alerting) {
+            (Some(alerting), Some(alert), Some(saved)) => alerting.restore(saved, alert, &engine.plan),
+            (alerting, _, saved) => alerting.is_none() && saved.is_none(),
+        };
+        if !alerts_fit {
+            return Err(RestoreError::Damaged("its alerts are those of other clauses"));
         }
         engine.env.now = saved.now;
         engine.env.random.set(saved.random);

@@ -47,17 +47,12 @@ impl Engine {
 
     /// A window is complete.
     pub(super) fn fold_complete(&mut self, plan: &Plan, folded: Folded, range: WindowRange) {
-        let result = self.fold_stages(plan, folded, range);
-        self.put_out(plan, result, Some(range));
+        let set = self.fold_stages(plan, folded, range);
+        self.left(plan, set, Some(range), None);
     }
 
-    /// The stages after GROUP BY.
-    fn fold_stages(
-        &self,
-        plan: &Plan,
-        folded: Folded,
-        range: WindowRange,
-    ) -> Result<Option<Vec<crate::value::Object>>, EvalError> {
+    /// The stages between GROUP BY and SELECT.
+    fn fold_stages(&self, plan: &Plan, folded: Folded, range: WindowRange) -> Result<Option<Set>, EvalError> {
         let Some(folding) = &plan.folding else { return Ok(None) };
         if let Some(failed) = folded.failed.0.or(folded.failed.1) {
             return Err(EvalError(failed));
@@ -79,7 +74,6 @@ impl Engine {
         let shared = self.shared(&self.env);
         let set = Set { rows: Rows::Grouped(groups), range: Some(range) };
         let Some(set) = exec::having(plan, &shared, set)? else { return Ok(None) };
-        let set = exec::order(plan, &shared, set)?;
-        exec::project_set(plan, &shared, &set, self.options.send_null).map(Some)
+        exec::order(plan, &shared, set).map(Some)
     }
 }

@@ -4,6 +4,7 @@
 //! then, in the order of their times. The same calls give the same emissions, always. All state is bounded; what does
 //! not fit is dropped and counted.
 
+mod alert;
 mod checkpoint;
 mod folding;
 mod ingest;
@@ -20,6 +21,8 @@ pub use checkpoint::{Checkpoint, RestoreError};
 pub use options::{Counters, RuleOptions};
 pub(crate) use size::{heap, sampled};
 
+use self::alert::Alerting;
+use crate::alerting::Key;
 use crate::catalog::Catalog;
 use crate::error::SqlError;
 use crate::expr::{Places, Row, Shared, WindowRange};
@@ -52,6 +55,35 @@ pub struct Emission {
     pub range: Option<WindowRange>,
     /// The rows, or why there are none. Rows are absent when a window was complete without any.
     pub result: Result<Vec<Object>, String>,
+    /// What has begun or is over, where the statement says what makes an alert of it (`FOR`, `PER`, `RESOLVE`, `ABSENT`,
+    /// `THEN`); without such clauses each row stands for itself.
+    #[serde(default)]
+    pub change: Option<Change>,
+}
+
+/// Something has begun, or is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What it is kept apart by, as `PER` says: `gate/7`. Empty without `PER`.
+    pub key: Key,
+    /// What has happened.
+    pub kind: ChangeKind,
+    /// Since when it has held, been silent, or been on its way, in milliseconds.
+    pub since: i64,
+    /// When it fired or was over, by the time of the rows.
+    pub at: i64,
+}
+
+/// What has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// A moment, which is over at once: a sequence without `RESOLVE`.
+    Happened,
+    /// It fires, and lasts until it is resolved. The rows are those that made it fire.
+    Fired,
+    /// It is over. The rows are those that had made it fire; after a silence, the one that ended it.
+    Resolved,
 }
 
 /// The latest time that the engine knows, in milliseconds: the year 2262, as for values of type `datetime`.
@@ -69,6 +101,7 @@ pub struct Engine {
     memories: Vec<Memory>,
     window: Option<Window>,
     watermarks: Option<Watermarks>,
+    alerting: Option<Alerting>,
     /// The rows of each table, by the number of its source.
     tables: Vec<VecDeque<Arc<Row>>>,
     hits: Hits,
@@ -115,6 +148,7 @@ impl Engine {
             tables: vec![VecDeque::new(); plan.sources.len()],
             places: vec![Places::default(); plan.sources.len()],
             entry: Entry::default(),
+            alerting: plan.alert.as_ref().map(|alert| Alerting::new(alert, start)),
             plan,
             options,
             env,
@@ -168,6 +202,12 @@ impl Engine {
             + self.tables.iter().map(VecDeque::len).sum::<usize>();
         counters.partitions_held = self.memories.iter().map(Memory::len).sum();
         counters.state_bytes = self.state_bytes();
+        if let Some(alerting) = &self.alerting {
+            let (keys, matches) = alerting.forgotten();
+            counters.partitions_held += alerting.held();
+            counters.evicted_partitions += keys;
+            counters.dropped_matches = matches;
+        }
         counters.watermark_lag = self.watermarks.as_ref().map(|w| self.env.now.saturating_sub(w.current()));
         counters
     }
@@ -176,7 +216,10 @@ impl Engine {
     pub fn next_timer(&self) -> Option<i64> {
         match &self.watermarks {
             Some(watermarks) => watermarks.next_idle(self.env.now),
-            None => self.window.as_ref().and_then(Window::next_time),
+            None => {
+                let window = self.window.as_ref().and_then(Window::next_time);
+                window.into_iter().chain(self.alerting.as_ref().and_then(Alerting::next_timer)).min()
+            }
         }
     }
 
@@ -200,12 +243,15 @@ impl Engine {
             self.env.now = self.env.now.max(timer);
             let complete = self.window.as_mut().map(|w| w.advance(timer)).unwrap_or_default();
             self.complete(complete);
+            self.alert_until(timer);
         }
         self.env.now = self.env.now.max(now);
-        let Some(window) = &mut self.window else { return };
-        let complete = window.advance(now);
-        self.counters.skipped_windows += window.take_skipped();
-        self.complete(complete);
+        if let Some(window) = &mut self.window {
+            let complete = window.advance(now);
+            self.counters.skipped_windows += window.take_skipped();
+            self.complete(complete);
+        }
+        self.alert_until(now);
     }
 
     /// Takes what was put out, oldest first.
@@ -221,7 +267,7 @@ impl Engine {
         self.counters.errors += 1;
         self.counters.last_error = Some(error.to_owned());
         if self.options.send_error {
-            self.put(Emission { at: self.env.now, range: None, result: Err(error.to_owned()) });
+            self.put(Emission { at: self.env.now, range: None, result: Err(error.to_owned()), change: None });
         }
     }
 
@@ -231,7 +277,14 @@ impl Engine {
         }
         self.counters.rows_out += rows.len() as u64;
         self.counters.emissions += u64::from(!rows.is_empty());
-        self.put(Emission { at: self.env.now, range, result: Ok(rows) });
+        self.put(Emission { at: self.env.now, range, result: Ok(rows), change: None });
+    }
+
+    /// Puts out that something has begun or is over.
+    fn change(&mut self, rows: Vec<Object>, range: Option<WindowRange>, change: Change) {
+        self.counters.rows_out += rows.len() as u64;
+        self.counters.emissions += 1;
+        self.put(Emission { at: self.env.now, range, result: Ok(rows), change: Some(change) });
     }
 
     /// Emissions that nobody takes are bounded like everything else: the oldest go.

@@ -84,11 +84,14 @@ pub struct Counters {
     pub dropped_values: u64,
     /// Emissions dropped because nobody took them.
     pub dropped_emissions: u64,
-    /// Partitions of analytic calls and state windows that were forgotten.
+    /// Partitions of analytic calls and state windows, and keys of alerts, that were forgotten.
     pub evicted_partitions: u64,
+    /// Partial matches of sequences that were given up because there were too many.
+    #[serde(default)]
+    pub dropped_matches: u64,
     /// Rows held now.
     pub rows_held: usize,
-    /// Partitions held now.
+    /// Partitions held now: of analytic calls, of what lasts or is silent, and of partial matches.
     pub partitions_held: usize,
     /// How many bytes the state takes, as an estimate.
     #[serde(default)]

@@ -3,6 +3,7 @@
 use std::mem::size_of;
 
 use super::Engine;
+use super::alert::Alerting;
 use crate::expr::Row;
 use crate::value::{Object, Value};
 
@@ -54,6 +55,6 @@ impl Engine {
             let rows = emission.result.as_ref().map_or(0, |rows| rows.iter().map(fields).sum());
             size_of::<super::Emission>() + rows
         });
-        window + held + tables + memories + emitted
+        window + held + tables + memories + emitted + self.alerting.as_ref().map_or(0, Alerting::bytes)
     }
 }

@@ -7,7 +7,7 @@ use crate::error::EvalError;
 use crate::exec::{self, Rows, Set, in_stage};
 use crate::expr::{Frame, Node, Row, Shared, Tuple, truth};
 use crate::plan::{Plan, PlanWindow, PlanWindowKind};
-use crate::value::{Object, Value};
+use crate::value::Value;
 use crate::window::{Complete, Released, Verdict, WindowRange};
 
 impl Engine {
@@ -18,6 +18,7 @@ impl Engine {
                 Released::Watermark(time) => {
                     let complete = self.window.as_mut().map(|w| w.advance(time)).unwrap_or_default();
                     self.complete(complete);
+                    self.alert_until(time);
                 }
             }
         }
@@ -25,7 +26,7 @@ impl Engine {
 
     /// A row of a stream, in its turn. `accepted`: WHERE is known to hold for it.
     pub(super) fn row(&mut self, row: Row, mut accepted: bool) {
-        let alone = self.plan.window.is_none() && self.plan.joins.is_empty() && self.plan.analytics.is_empty();
+        let alone = self.plan.judges_rows_alone() && self.plan.joins.is_empty();
         if alone && !accepted {
             match exec::accepts_bare(&self.plan, &self.shared(&self.env), &row) {
                 Ok(true) => accepted = true,
@@ -40,6 +41,11 @@ impl Engine {
         let plan = Arc::clone(&self.plan);
         match (&plan.window, &tuple) {
             (Some(window), Tuple::One(row)) => self.enter_window(window, row, &tuple, accepted),
+            (None, Tuple::One(row)) if plan.joins.is_empty() && plan.alert.is_some() => {
+                if let Some(alert) = &plan.alert {
+                    self.alert_row(&plan, alert, row, &tuple);
+                }
+            }
             (None, Tuple::One(row)) if !plan.joins.is_empty() => self.with_tables(row),
             _ => self.single(&plan, &tuple, accepted),
         }
@@ -154,18 +160,31 @@ impl Engine {
         if joined {
             rows.extend(self.tables.iter().flatten().cloned());
         }
-        let shared = self.shared(&self.env);
-        let result = stages(plan, &shared, rows, range, self.options.send_null);
-        self.put_out(plan, result, range);
+        let row = rows.first().filter(|_| range.is_none()).cloned();
+        let set = arranged(plan, &self.shared(&self.env), rows, range);
+        self.left(plan, set, range, row.as_ref());
     }
 
-    /// What the stages have made of a window, or of a row with tables.
-    pub(super) fn put_out(
+    /// What the stages have left of a window, or of a row with tables.
+    pub(super) fn left(
         &mut self,
         plan: &Plan,
-        result: Result<Option<Vec<Object>>, EvalError>,
+        set: Result<Option<Set>, EvalError>,
         range: Option<WindowRange>,
+        row: Option<&Arc<Row>>,
     ) {
+        if let Some(alert) = &plan.alert {
+            let time = range.map(|range| range.trigger).or(row.map(|row| row.ts));
+            // What a window says counts at its end already.
+            self.alert_until(time.unwrap_or(self.env.now) - i64::from(range.is_some()));
+            return match set {
+                Ok(set) => self.alert_set(plan, alert, set.as_ref(), range, row),
+                Err(e) => self.emit_error(&e.to_string()),
+            };
+        }
+        let shared = self.shared(&self.env);
+        let project = |set: Set| exec::project_set(plan, &shared, &set, self.options.send_null);
+        let result = set.and_then(|set| set.map(project).transpose());
         match result {
             Ok(None) => {}
             Ok(Some(objects)) => {
@@ -184,14 +203,13 @@ impl Engine {
     }
 }
 
-/// The stages after the window. `None`: nothing was left.
-fn stages(
+/// The stages between the window and SELECT. `None`: nothing was left.
+fn arranged(
     plan: &Plan,
     shared: &Shared<'_>,
     rows: Vec<Arc<Row>>,
     range: Option<WindowRange>,
-    send_null: bool,
-) -> Result<Option<Vec<Object>>, EvalError> {
+) -> Result<Option<Set>, EvalError> {
     let tuples = if plan.joins.is_empty() {
         rows.into_iter().map(Tuple::One).collect()
     } else {
@@ -209,6 +227,5 @@ fn stages(
     }
     let set = exec::group(plan, shared, set)?;
     let Some(set) = exec::having(plan, shared, set)? else { return Ok(None) };
-    let set = exec::order(plan, shared, set)?;
-    exec::project_set(plan, shared, &set, send_null).map(Some)
+    exec::order(plan, shared, set).map(Some)
 }

@@ -4,10 +4,12 @@
 //! fails with the name of the stage, as in the language this is compatible with.
 
 mod join;
+mod keyed;
 mod order;
 mod project;
 
 pub(crate) use join::join;
+pub(crate) use keyed::{project_keyed, readable_key};
 pub(crate) use order::order;
 pub(crate) use project::{project_row, project_set};
 

@@ -52,7 +52,7 @@ pub(crate) fn project_set(
     Ok(objects)
 }
 
-fn one(plan: &Plan, frame: &Frame<'_>, send_null: bool) -> Result<Object, EvalError> {
+pub(super) fn one(plan: &Plan, frame: &Frame<'_>, send_null: bool) -> Result<Object, EvalError> {
     let mut out = Object::new();
     for item in &plan.output.items {
         match item {
@@ -86,7 +86,7 @@ fn one(plan: &Plan, frame: &Frame<'_>, send_null: bool) -> Result<Object, EvalEr
 }
 
 /// One object for each element of the item that gives rows; an element that is an object gives its fields.
-fn expand(plan: &Plan, object: Object) -> Result<Vec<Object>, EvalError> {
+pub(super) fn expand(plan: &Plan, object: Object) -> Result<Vec<Object>, EvalError> {
     let Some(name) = &plan.output.rows else { return Ok(vec![object]) };
     let mut rest = object;
     let elements = match rest.remove(name) {

@@ -10,7 +10,8 @@ use super::row::Row;
 use crate::ast::Op;
 use crate::error::EvalError;
 use crate::functions::{Function, Nulls};
-use crate::value::{Object, Strictness, Value, to_int};
+use crate::schedule::Schedule;
+use crate::value::{Instant, Object, Strictness, Value, to_int, to_time};
 
 /// What only the engine can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +95,8 @@ pub enum Node {
     CountAll,
     /// The result of an aggregate into which the rows of a group were folded as they came.
     Folded(usize),
+    /// Whether a schedule covers a time: that of the event, unless another is given.
+    During(Arc<Schedule>, Option<Box<Node>>),
 }
 
 static NULL: Value = Value::Null;
@@ -202,6 +205,18 @@ impl Node {
                 function.call(frame.shared.env, &args)
             }
             Self::Aggregate(function, args) => aggregate(function, args, frame),
+            Self::During(schedule, at) => {
+                let at = match at {
+                    Some(at) => at.eval(frame)?,
+                    None => answer(Ask::EventTime, frame),
+                };
+                if at.is_null() {
+                    return Ok(Value::Bool(false));
+                }
+                let zone = &frame.shared.env.zone;
+                let at = to_time(&at, zone)?;
+                Ok(Value::Bool(schedule.covers(Instant { nanos: at.nanos, zone: zone.clone() }.civil())))
+            }
             Self::CountAll => Ok(Value::Int(i64::try_from(frame.tuples.len()).unwrap_or(i64::MAX))),
             Self::Folded(number) => frame.folded_result(*number),
         }

@@ -70,6 +70,13 @@ impl Row {
         Self { source, ts, data, meta, places, analytic: Vec::new() }
     }
 
+    /// The same row under another source's number, for those who ask for that source alone.
+    pub(crate) fn renamed(&self, source: usize, refs: &[ColumnRef]) -> Self {
+        let own = |c: &ColumnRef| if c.source == Some(source) { self.data.position(&c.name) } else { None };
+        let place = |c: &ColumnRef| own(c).and_then(|place| u32::try_from(place).ok()).unwrap_or(NOWHERE);
+        Self { source, places: refs.iter().map(place).collect(), ..self.clone() }
+    }
+
     /// Finds the columns of `refs` again, after the row came from a checkpoint.
     pub fn resolve(&mut self, refs: &[ColumnRef]) {
         self.places = places(self.source, &self.data, refs);

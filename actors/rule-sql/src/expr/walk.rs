@@ -18,6 +18,7 @@ impl Node {
             | Self::CountAll
             | Self::Folded(_) => Vec::new(),
             Self::All(all) => all.replace.iter().map(|(_, n)| n).collect(),
+            Self::During(_, at) => at.as_deref().into_iter().collect(),
             Self::Binary(_, a, b) | Self::Index(a, b) => vec![a, b],
             Self::Not(a) | Self::Arrow(a, _) => vec![a],
             Self::Slice(a, from, to) => {
@@ -60,6 +61,7 @@ impl Node {
             | Self::CountAll
             | Self::Folded(_) => Vec::new(),
             Self::All(all) => all.replace.iter_mut().map(|(_, n)| n).collect(),
+            Self::During(_, at) => at.as_deref_mut().into_iter().collect(),
             Self::Binary(_, a, b) | Self::Index(a, b) => vec![a, b],
             Self::Not(a) | Self::Arrow(a, _) => vec![a],
             Self::Slice(a, from, to) => {

@@ -18,10 +18,12 @@ mod numbers;
 mod object;
 mod saved;
 mod string;
+mod track;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use check::Arg;
 pub use check::Check;
 pub use fold::Fold;
 
@@ -203,12 +205,13 @@ const ENGINE: &[Function] = &[
     Function::engine("last_hit_count", Kind::Implicit, Check::Count(0, 0)),
     Function::engine("last_agg_hit_time", Kind::Implicit, Check::Count(0, 0)),
     Function::engine("last_agg_hit_count", Kind::Implicit, Check::Count(0, 0)),
+    Function::engine("during", Kind::Implicit, Check::Optional(1, &[Arg::StrictText, Arg::Any])),
     Function::engine("row_number", Kind::RowNumber, Check::Count(0, 0)),
     Function::engine("unnest", Kind::Rows, Check::Count(1, 1)),
 ];
 
 static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let groups: [&'static [Function]; 11] = [
+    let groups: [&'static [Function]; 12] = [
         ENGINE,
         aggregate::FUNCTIONS,
         analytic::FUNCTIONS,
@@ -220,6 +223,7 @@ static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::ne
         math::FUNCTIONS,
         object::FUNCTIONS,
         string::FUNCTIONS,
+        track::FUNCTIONS,
     ];
     groups.into_iter().flatten().map(|f| (f.name, f)).collect()
 });

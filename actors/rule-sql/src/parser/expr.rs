@@ -210,6 +210,10 @@ impl Parser {
                 self.next();
                 ExprKind::Number(f)
             }
+            Token::Duration(nanos, _) => {
+                self.next();
+                ExprKind::Duration(nanos)
+            }
             Token::Ident { text, quoted } => return self.word(&text, quoted, pos),
             _ => return Err(self.unexpected("an expression")),
         };

@@ -1,5 +1,6 @@
 //! Text to syntax tree. Every error says where it is; no input makes the parser panic or recurse without bound.
 
+mod alerting;
 mod ddl;
 mod expr;
 mod select;

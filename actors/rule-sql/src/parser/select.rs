@@ -1,5 +1,6 @@
 //! The clauses of SELECT.
 
+use super::alerting::check_clauses;
 use super::{Clause, Parser, is_reserved};
 use crate::ast::{Expr, ExprKind, Join, JoinKind, Name, Select, SelectItem, SortKey, Source, Window};
 use crate::error::SqlError;
@@ -19,16 +20,23 @@ impl Parser {
         self.clause = Clause::Other;
         self.expect_word("FROM")?;
         let from = self.source()?;
+        let mut also = Vec::new();
+        while self.eat(",") {
+            also.push(self.source()?);
+        }
         let mut joins = Vec::new();
         while let Some(join) = self.join()? {
             joins.push(join);
         }
-        let filter = if self.eat_word("WHERE") { Some(self.expr()?) } else { None };
+        let (filter, sequence) = if self.eat_word("WHERE") { self.conditions()? } else { (None, None) };
         let (group_by, window) = self.group_by()?;
         let having = if self.eat_word("HAVING") { Some(self.expr()?) } else { None };
+        let alert = self.alert_clause()?;
         let order_by = self.order_by()?;
         let limit = self.limit()?;
-        let select = Select { items, from, joins, filter, group_by, window, having, order_by, limit };
+        let select =
+            Select { items, from, also, joins, filter, sequence, group_by, window, having, alert, order_by, limit };
+        check_clauses(&select)?;
         check_statement(&select)?;
         Ok(select)
     }
@@ -70,6 +78,11 @@ impl Parser {
                 }
                 Token::Int(i) if !after_word && !name.is_empty() => {
                     name.push_str(&i.to_string());
+                    after_word = true;
+                }
+                // `5m` is a length of time elsewhere.
+                Token::Duration(_, text) if !after_word && !name.is_empty() => {
+                    name.push_str(text);
                     after_word = true;
                 }
                 Token::Symbol(s @ ("/" | "#" | "+")) => {

@@ -37,6 +37,8 @@ pub(crate) fn check_statement(select: &Select) -> Result<(), SqlError> {
         .chain(&select.group_by)
         .chain(&select.having)
         .chain(joins)
+        .chain(select.sequence.iter().flat_map(|s| s.steps.iter().map(|step| &step.condition)))
+        .chain(select.alert.iter().flat_map(|alert| alert.per.iter().chain(&alert.resolve_when)))
         .chain(select.order_by.iter().map(|k| &k.expr));
     for expr in outside {
         if let Some(call) = first_call(expr, Kind::Rows) {
@@ -69,6 +71,15 @@ pub(crate) fn check_statement(select: &Select) -> Result<(), SqlError> {
         && let Some(call) = first_call(filter, Kind::Aggregate)
     {
         return Err(SqlError::at(call.pos, "aggregate functions in WHERE need a window"));
+    }
+    let single = select.alert.iter().flat_map(|alert| alert.per.iter().chain(&alert.resolve_when));
+    let single = single.chain(select.sequence.iter().flat_map(|s| s.steps.iter().map(|step| &step.condition)));
+    let items = select.items.iter().map(|item| &item.expr);
+    for expr in single.chain(items.filter(|_| select.sequence.is_some())) {
+        if let Some(call) = first_call(expr, Kind::Aggregate) {
+            let message = "aggregate functions take the rows of a window, and there is none here";
+            return Err(SqlError::at(call.pos, message));
+        }
     }
     for key in &select.group_by {
         if let Some(call) = first_call(key, Kind::Aggregate) {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{AnalyticCall, Mode, PlanSource};
-use crate::ast::{Call, Expr, ExprKind, InSet, Name, Wildcard};
+use crate::ast::{Expr, ExprKind, InSet, Name, Select, Wildcard};
+use crate::catalog::Catalog;
 use crate::error::{Pos, SqlError, did_you_mean};
 use crate::expr::{All, Ask, ColumnRef, LikePattern, Node};
-use crate::functions::{self, Kind};
 use crate::value::Value;
 
 /// How far the definition of an alias has come.
@@ -44,8 +44,13 @@ pub(super) struct Compiler<'a> {
     aliases: Vec<Alias<'a>>,
     /// The aliases whose definitions are being compiled, outermost first.
     stack: Vec<usize>,
-    analytics: Vec<AnalyticCall>,
+    pub(super) analytics: Vec<AnalyticCall>,
     pub(super) reads_all: bool,
+    pub(super) catalog: &'a Catalog,
+    /// The names of the steps of a sequence, and the numbers under which their rows are read.
+    steps: Vec<(Name, usize)>,
+    /// Rows of several streams come one at a time: a column that several declare is that of the row at hand.
+    one_at_a_time: bool,
 }
 
 /// What a compiler has collected.
@@ -57,7 +62,7 @@ pub(super) struct Collected {
 }
 
 impl<'a> Compiler<'a> {
-    pub(super) fn new(sources: Vec<PlanSource>, mode: Mode) -> Self {
+    pub(super) fn new(sources: Vec<PlanSource>, mode: Mode, catalog: &'a Catalog) -> Self {
         Self {
             sources,
             mode,
@@ -66,7 +71,23 @@ impl<'a> Compiler<'a> {
             stack: Vec::new(),
             analytics: Vec::new(),
             reads_all: false,
+            catalog,
+            steps: Vec::new(),
+            one_at_a_time: false,
         }
+    }
+
+    /// Notes how the steps of a sequence are called: expressions reach their rows by these names, as they reach streams.
+    pub(super) fn name_steps(&mut self, select: &Select) {
+        self.one_at_a_time = !select.also.is_empty();
+        let steps = select.sequence.iter().flat_map(|sequence| &sequence.steps).enumerate();
+        let first = self.sources.len();
+        self.steps = steps.filter_map(|(i, step)| Some((step.name.clone()?, first + i))).collect();
+    }
+
+    /// The number under which the rows of a step are read.
+    pub(super) fn step_number(&self, name: &str) -> Option<usize> {
+        self.steps.iter().find(|(step, _)| step.as_ref() == name).map(|(_, number)| *number)
     }
 
     pub(super) fn finish(self) -> Collected {
@@ -194,9 +215,8 @@ impl<'a> Compiler<'a> {
     }
 
     fn source_number(&self, name: &str) -> Option<usize> {
-        self.sources
-            .iter()
-            .position(|s| s.known_as.as_ref() == name)
+        self.step_number(name)
+            .or_else(|| self.sources.iter().position(|s| s.known_as.as_ref() == name))
             .or_else(|| self.sources.iter().position(|s| s.name.as_ref() == name))
     }
 
@@ -225,7 +245,7 @@ impl<'a> Compiler<'a> {
             if first.is_none() {
                 return Err(self.unknown_column(name, pos));
             }
-            if second.is_some() {
+            if second.is_some() && !self.one_at_a_time {
                 let hint = Some("write stream.column".into());
                 return Err(SqlError::at(pos, format!("ambiguous field {name}")).with_hint(hint));
             }
@@ -242,11 +262,11 @@ impl<'a> Compiler<'a> {
         SqlError::at(pos, format!("unknown field {name}")).with_hint(hint)
     }
 
-    fn boxed(&mut self, expr: &'a Expr) -> Result<Box<Node>, SqlError> {
+    pub(super) fn boxed(&mut self, expr: &'a Expr) -> Result<Box<Node>, SqlError> {
         self.expr(expr).map(Box::new)
     }
 
-    fn list(&mut self, exprs: &'a [Expr]) -> Result<Vec<Node>, SqlError> {
+    pub(super) fn list(&mut self, exprs: &'a [Expr]) -> Result<Vec<Node>, SqlError> {
         exprs.iter().map(|e| self.expr(e)).collect()
     }
 
@@ -257,6 +277,7 @@ impl<'a> Compiler<'a> {
             ExprKind::Number(f) => Node::Const(Value::Float(*f)),
             ExprKind::Str(s) => Node::Const(Value::Str(Arc::clone(s))),
             ExprKind::Bool(b) => Node::Const(Value::Bool(*b)),
+            ExprKind::Duration(nanos) => Node::Const(Value::Duration(*nanos)),
             ExprKind::Unit(_) => {
                 return Err(SqlError::at(pos, "a unit of time can stand in a window alone")
                     .with_hint(Some("put a column of this name in backquotes".into())));
@@ -264,7 +285,8 @@ impl<'a> Compiler<'a> {
             ExprKind::Field { stream: None, name } => self.column(name, pos)?,
             ExprKind::Field { stream: Some(stream), name } => match self.source_number(stream) {
                 Some(source) => {
-                    let declared = self.sources.get(source).map_or(&[] as &[_], |s| s.relation.columns.as_slice());
+                    let stream = if source < self.sources.len() || self.sources.len() > 1 { source } else { 0 };
+                    let declared = self.sources.get(stream).map_or(&[] as &[_], |s| s.relation.columns.as_slice());
                     let known = declared.is_empty() || declared.iter().any(|c| c.name.eq_ignore_ascii_case(name));
                     if self.mode == Mode::Rule && !known {
                         return Err(self.unknown_column(name, pos));
@@ -346,78 +368,5 @@ impl<'a> Compiler<'a> {
             .map(|(name, expr)| Ok((Arc::clone(name), self.expr(expr)?)))
             .collect::<Result<_, SqlError>>()?;
         Ok(All { source, except: wildcard.except.clone(), replace })
-    }
-
-    fn call(&mut self, call: &'a Call, pos: Pos) -> Result<Node, SqlError> {
-        let Some(function) = functions::find(&call.name) else {
-            return Err(SqlError::at(pos, format!("function {} not found", call.name)));
-        };
-        match function.kind {
-            Kind::Scalar => Ok(Node::Call(function, self.list(&call.args)?).computed()),
-            Kind::Aggregate => {
-                if function.name == "count"
-                    && let Some(ExprKind::Wildcard(w)) = call.args.first().map(|e| &e.kind)
-                    && w.replace.is_empty()
-                {
-                    return Ok(Node::CountAll);
-                }
-                let args = self.list(&call.args)?;
-                if args.iter().any(|a| self.aggregates(a)) {
-                    let message =
-                        format!("invalid argument for func {}: aggregate argument is not allowed", function.name);
-                    return Err(SqlError::at(pos, message));
-                }
-                Ok(Node::Aggregate(function, args))
-            }
-            Kind::Analytic => self.analytic(function.name, call),
-            Kind::Columns => self.watched(function.name, call, pos),
-            // The array itself; the rows are made of it when the item is put out.
-            Kind::Rows => match call.args.first() {
-                Some(arg) => self.expr(arg),
-                None => Err(SqlError::at(pos, "an argument is missing")),
-            },
-            Kind::RowNumber => Ok(Node::Ask(Ask::RowNumber)),
-            Kind::Implicit => Ok(Node::Ask(match function.name {
-                "window_start" => Ask::WindowStart,
-                "window_end" => Ask::WindowEnd,
-                "window_trigger" => Ask::WindowTrigger,
-                "event_time" => Ask::EventTime,
-                "last_hit_time" => Ask::LastHitTime,
-                "last_hit_count" => Ask::LastHitCount,
-                "last_agg_hit_time" => Ask::LastAggHitTime,
-                _ => Ask::LastAggHitCount,
-            })),
-        }
-    }
-
-    /// The arguments are compiled first, so that a call within a call runs before it.
-    fn analytic(&mut self, name: &'static str, call: &'a Call) -> Result<Node, SqlError> {
-        let args = self.list(&call.args)?;
-        let partition = self.list(&call.partition)?;
-        let when = call.when.as_ref().map(|w| self.expr(w)).transpose()?;
-        self.analytics.push(AnalyticCall { name, args, columns: Vec::new(), partition, when });
-        Ok(Node::Analytic(self.analytics.len() - 1))
-    }
-
-    fn watched(&mut self, name: &'static str, call: &'a Call, pos: Pos) -> Result<Node, SqlError> {
-        let (Some(prefix), Some(ignore)) = (call.args.first(), call.args.get(1)) else {
-            return Err(SqlError::at(pos, "arguments are missing"));
-        };
-        let args = vec![self.expr(prefix)?, self.expr(ignore)?];
-        let mut columns = Vec::new();
-        for expr in call.args.iter().skip(2) {
-            let name: Arc<str> = match &expr.kind {
-                ExprKind::Field { name, .. } => Arc::clone(name),
-                ExprKind::Call(inner) => Arc::clone(&inner.name),
-                ExprKind::Wildcard(_) => Arc::from("*"),
-                ExprKind::Arrow(_, name) => Arc::clone(name),
-                _ => Arc::from(""),
-            };
-            columns.push((name, self.expr(expr)?));
-        }
-        let partition = self.list(&call.partition)?;
-        let when = call.when.as_ref().map(|w| self.expr(w)).transpose()?;
-        self.analytics.push(AnalyticCall { name, args, columns, partition, when });
-        Ok(Node::Analytic(self.analytics.len() - 1))
     }
 }

@@ -1,5 +1,7 @@
 //! From a syntax tree to something that can run: names resolved, mistakes refused, expressions compiled.
 
+mod alerting;
+mod calls;
 mod check;
 mod compile;
 mod folding;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 
 use sha2::Digest as _;
 
+pub use alerting::{AlertSource, PlanAlert, PlanSequence};
 pub(crate) use check::{check_statement, is_aggregate};
 pub use folding::{FoldCall, Folding};
 pub use select::{Item, Output};
@@ -110,6 +113,8 @@ pub struct Plan {
     pub group_by: Vec<Node>,
     /// HAVING.
     pub having: Option<Node>,
+    /// What makes an alert of it.
+    pub alert: Option<PlanAlert>,
     /// ORDER BY.
     pub order_by: Vec<PlanSort>,
     /// What is put out.
@@ -137,7 +142,8 @@ impl Plan {
     /// Plans a statement over the relations of `catalog`. In [`Mode::Stage`] relations need not be declared.
     pub fn new(select: &Select, catalog: &Catalog, mode: Mode) -> Result<Self, SqlError> {
         let mut sources: Vec<PlanSource> = Vec::new();
-        let all = std::iter::once(&select.from).chain(select.joins.iter().map(|j| &j.source));
+        let joined = select.joins.iter().map(|j| &j.source);
+        let all = std::iter::once(&select.from).chain(joined).chain(&select.also);
         for source in all {
             let relation = match catalog.get(&source.name) {
                 Some(relation) => relation.clone(),
@@ -156,7 +162,7 @@ impl Plan {
             }
             sources.push(PlanSource { name: source.name.clone(), known_as, relation });
         }
-        let mut plan = select::plan(select, sources, mode)?;
+        let mut plan = select::plan(select, sources, mode, catalog)?;
         plan.fingerprint = fingerprint(select, &plan.sources);
         if mode == Mode::Rule {
             plan.fold();
@@ -167,6 +173,11 @@ impl Plan {
     /// The number of the source of this name, or known by it.
     pub fn source(&self, name: &str) -> Option<usize> {
         self.sources.iter().position(|s| s.known_as.as_ref() == name || s.name.as_ref() == name)
+    }
+
+    /// Whether each row is judged alone, whatever came before and whenever it comes.
+    pub fn judges_rows_alone(&self) -> bool {
+        self.window.is_none() && self.analytics.is_empty() && self.alert.is_none()
     }
 
     /// Whether a source is a table.

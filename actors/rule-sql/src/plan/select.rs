@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::check::is_aggregate;
 use super::compile::Compiler;
-use super::{Mode, Plan, PlanJoin, PlanSort, PlanSource, PlanWindow, PlanWindowKind, start, window_kind};
+use super::{Mode, Plan, PlanJoin, PlanSort, PlanSource, PlanWindow, PlanWindowKind, alerting, start, window_kind};
 use crate::ast::{Expr, ExprKind, Select, Window, WindowKind};
+use crate::catalog::Catalog;
 use crate::error::SqlError;
 use crate::expr::{All, Node};
 use crate::functions::{self, Kind};
@@ -39,8 +40,9 @@ fn is_kind(expr: &Expr, kind: Kind) -> bool {
     matches!(&expr.kind, ExprKind::Call(call) if functions::find(&call.name).is_some_and(|f| f.kind == kind))
 }
 
-pub(super) fn plan(select: &Select, sources: Vec<PlanSource>, mode: Mode) -> Result<Plan, SqlError> {
-    let mut compiler = Compiler::new(sources, mode);
+pub(super) fn plan(select: &Select, sources: Vec<PlanSource>, mode: Mode, catalog: &Catalog) -> Result<Plan, SqlError> {
+    let mut compiler = Compiler::new(sources, mode, catalog);
+    compiler.name_steps(select);
     if mode == Mode::Rule {
         for item in &select.items {
             if let Some(alias) = &item.alias {
@@ -54,6 +56,7 @@ pub(super) fn plan(select: &Select, sources: Vec<PlanSource>, mode: Mode) -> Res
     let group_by = select.group_by.iter().map(|e| compiler.expr(e)).collect::<Result<Vec<_>, _>>()?;
     let window = select.window.as_ref().map(|w| plan_window(w, &mut compiler)).transpose()?;
     let having = select.having.as_ref().map(|e| compiler.expr(e)).transpose()?;
+    let alert = alerting::plan(select, &group_by, window.as_ref(), &mut compiler)?;
     let order_by = select
         .order_by
         .iter()
@@ -79,6 +82,7 @@ pub(super) fn plan(select: &Select, sources: Vec<PlanSource>, mode: Mode) -> Res
         window,
         group_by,
         having,
+        alert,
         order_by,
         output,
         filter_aggregates,
@@ -209,6 +213,11 @@ fn check(select: &Select, compiler: &Compiler<'_>, parts: &Parts<'_>, output: &O
 fn check_sources(select: &Select, plan: &Plan) -> Result<(), SqlError> {
     if plan.is_table(0) {
         return Err(SqlError::at(select.from.pos, "a rule cannot read a table alone: join it to a stream"));
+    }
+    for (i, source) in select.also.iter().enumerate() {
+        if plan.is_table(i + 1 + select.joins.len()) {
+            return Err(SqlError::at(source.pos, "a rule cannot read a table alone: join it to a stream"));
+        }
     }
     for (i, join) in select.joins.iter().enumerate() {
         let table = plan.is_table(i + 1);

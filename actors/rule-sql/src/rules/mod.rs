@@ -77,6 +77,8 @@ fn conditions(engine: &Engine) -> Option<(Arc<str>, Vec<Predicate>, bool)> {
         let by_clock = matches!(window.kind, PlanWindowKind::Tumbling { .. } | PlanWindowKind::Hopping { .. });
         plan.folding.is_some() && by_clock && window.filter.is_none()
     });
+    // What lasts or follows must see what says no.
+    let window = window && (plan.alert.is_none() || plan.window.is_some());
     let judges_rows_alone = window && plan.analytics.is_empty() && !engine.options().event_time;
     // With two names, an event of either is the rule's.
     if !judges_rows_alone || relation.table || relation.flag("STRICT_VALIDATION") || source.known_as != source.name {
