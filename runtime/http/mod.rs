@@ -1,4 +1,4 @@
-//! HTTP: health, metrics, and what the site tells as JSON under `/api/v1`.
+//! HTTP: health, metrics, and what the site tells as JSON under `/api`, in versions: `/api/v1/…`.
 //!
 //! It promises: an answer never holds a secret; a request that reads the store does not hold up the runtime; every error is JSON with
 //! a sentence that says what to do.
@@ -7,6 +7,7 @@ mod alerts;
 mod error;
 mod health;
 mod site;
+mod versions;
 
 use std::{net::TcpListener, sync::Arc};
 
@@ -35,20 +36,9 @@ pub fn router(state: AppState) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/api/v1/site", get(site::site))
-        .route("/api/v1/status", get(site::status))
-        .route("/api/v1/tree", get(site::tree))
-        .route("/api/v1/cameras", get(site::cameras))
-        .route("/api/v1/cameras/{id}", get(site::camera))
-        .route("/api/v1/models", get(site::models))
-        .route("/api/v1/rules", get(site::rules))
-        .route("/api/v1/uploaders", get(site::uploaders))
-        .route("/api/v1/alerts", get(alerts::list))
-        .route("/api/v1/alerts/{id}", get(alerts::one))
-        .route("/api/v1/alerts/{id}/image", get(alerts::image))
-        .route("/api/v1/errors", get(alerts::errors))
         .fallback(error::no_such_route)
-        .with_state(state)
+        .with_state(state.clone())
+        .merge(versions::api(state))
 }
 
 /// Serves until it is told to stop.

@@ -1,0 +1,82 @@
+//! The versions of the API, and the routes of each.
+//!
+//! Version 1.0 is what clients should use. 2.0-preview shows what comes: every list is a page with `items`, as that of the alerts is
+//! already, so that lists can grow without breaking who reads them. It may still change.
+
+use axum::{
+    Json, Router,
+    extract::State,
+    routing::{MethodRouter, get},
+};
+use parapet_actors::model::ModelStatus;
+use parapet_api_versioning::{ApiVersion, Policy, Routes, VersionedApi};
+use serde::Serialize;
+
+use super::{
+    AppState, alerts,
+    error::Problem,
+    site::{self, CameraInfo, RuleInfo, UploaderInfo},
+};
+
+/// Where the API lives.
+pub const ROOT: &str = "/api";
+
+/// The API in all its versions.
+pub fn api(state: AppState) -> Router {
+    let one = common()
+        .route("/cameras", get(site::cameras))
+        .route("/models", get(site::models))
+        .route("/rules", get(site::rules))
+        .route("/uploaders", get(site::uploaders));
+    let two = common()
+        .route("/cameras", get(cameras))
+        .route("/models", get(models))
+        .route("/rules", get(rules))
+        .route("/uploaders", get(uploaders));
+    let mut api = VersionedApi::new().version(ApiVersion::new(1, 0), Policy::default(), one.with_state(state.clone()));
+    if let Ok(preview) = ApiVersion::new(2, 0).with_status("preview") {
+        api = api.version(preview, Policy::default(), two.with_state(state));
+    }
+    api.at(ROOT)
+}
+
+/// What is the same in all versions.
+fn common() -> Routes<AppState> {
+    let routes: [(&str, MethodRouter<AppState>); 8] = [
+        ("/site", get(site::site)),
+        ("/status", get(site::status)),
+        ("/tree", get(site::tree)),
+        ("/cameras/{id}", get(site::camera)),
+        ("/alerts", get(alerts::list)),
+        ("/alerts/{id}", get(alerts::one)),
+        ("/alerts/{id}/image", get(alerts::image)),
+        ("/errors", get(alerts::errors)),
+    ];
+    routes.into_iter().fold(Routes::new(), |all, (path, handlers)| all.route(path, handlers))
+}
+
+/// A list that is whole.
+#[derive(Debug, Serialize)]
+struct Page<T> {
+    items: Vec<T>,
+}
+
+fn page<T>(Json(items): Json<Vec<T>>) -> Json<Page<T>> {
+    Json(Page { items })
+}
+
+async fn cameras(state: State<AppState>) -> Json<Page<CameraInfo>> {
+    page(site::cameras(state).await)
+}
+
+async fn models(state: State<AppState>) -> Json<Page<ModelStatus>> {
+    page(site::models(state).await)
+}
+
+async fn rules(state: State<AppState>) -> Json<Page<RuleInfo>> {
+    page(site::rules(state).await)
+}
+
+async fn uploaders(state: State<AppState>) -> Result<Json<Page<UploaderInfo>>, Problem> {
+    site::uploaders(state).await.map(page)
+}
