@@ -160,7 +160,7 @@ fn run(sql: &str, event_time: bool, events: &[Event], cut: Option<usize>) -> (Ve
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 512,
+        cases: ProptestConfig::default().cases.max(512),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/regressions/aggregates.txt"
@@ -217,6 +217,44 @@ proptest! {
             prop_assert_eq!(&together[place], &alone, "{}", rule.folded);
             prop_assert_eq!(set.counters(ids[place]).unwrap(), engine.counters(), "{}", rule.folded);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(256),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/regressions/aggregates_order.txt"
+        )))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_order_of_arrival_within_the_tolerance_changes_nothing(
+        statements in statements(),
+        steps in steps(),
+        delays in prop::collection::vec(0_i64..900, 50),
+    ) {
+        let sql = statements.folded.replace("FROM demo", "FROM timed");
+        let run = |delayed: bool| {
+            // Events of the same time have no order of their own: each has a time here.
+            let mut steps: Vec<Step> = steps.iter().map(|(gap, _, c, v)| (gap + 1, 0, *c, v.clone())).collect();
+            for (step, delay) in steps.iter_mut().zip(&delays).filter(|_| delayed) {
+                step.1 = *delay;
+            }
+            steps.push((100_000, 0, "a", Value::Null));
+            let options = RuleOptions { event_time: true, late_tolerance: 1_000, idle_timeout: None, ..RuleOptions::default() };
+            let mut engine = Engine::new(&sql, &catalog(), options, 1_000_000).unwrap();
+            for event in events(&steps, true) {
+                engine.push(&event);
+            }
+            let late = engine.counters().late;
+            (late, engine.drain().map(|e| (e.range, e.result)).collect::<Vec<_>>())
+        };
+        let ordered = run(false);
+        prop_assert_eq!(ordered.0, 0);
+        prop_assert_eq!(run(true), ordered, "{}", sql);
     }
 }
 

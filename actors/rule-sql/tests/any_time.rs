@@ -62,7 +62,7 @@ fn time() -> impl Strategy<Value = i64> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 200,
+        cases: ProptestConfig::default().cases.max(200),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/regressions/any_time.txt"))),
         ..ProptestConfig::default()
     })]

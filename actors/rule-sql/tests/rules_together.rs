@@ -128,7 +128,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 256,
+        cases: ProptestConfig::default().cases.max(256),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/regressions/rules_together.txt"))),
         ..ProptestConfig::default()
     })]

@@ -106,9 +106,14 @@ fn statement(plan: &Plan, lines: &mut Vec<String>) {
     match &plan.window {
         Some(found) => {
             lines.push(format!("  window     {}", window(found)));
-            lines.push(
-                "  keeps      the rows of open windows, 100000 at most; the oldest go, and are counted".to_owned(),
-            );
+            lines.push(match &plan.folding {
+                Some(folding) => format!(
+                    "  keeps      of each group its first row and {} results, not its rows; past 100000 groups new ones are refused, \
+                     and counted",
+                    folding.calls.len()
+                ),
+                None => "  keeps      the rows of open windows, 100000 at most; the oldest go, and are counted".to_owned(),
+            });
         }
         None if plan.judges_rows_alone() => lines.push("  keeps      no rows: each is judged alone".to_owned()),
         None => lines.push("  keeps      what it remembers, and no rows".to_owned()),

@@ -57,7 +57,7 @@ fn sequence(plan: &Plan, case: &Json, rows: &[Json]) -> Result<Json, EvalError> 
     let mut out = Vec::new();
     for json in rows {
         let row = codec.row(json.get("$row").unwrap_or(json));
-        let tuple = engine.analyze(row)?;
+        let tuple = engine.analyze(std::sync::Arc::new(row))?;
         out.push(Json::Array(selected(plan, case, &tuple)?));
     }
     Ok(json!({ "value": out }))
@@ -174,7 +174,7 @@ fn single(plan: &Plan, stage: &str, case: &Json, input: &Json, codec: &mut Codec
     let inner = input.get("$row").unwrap_or(input);
     match stage {
         "select" => {
-            let tuple = engine(plan).analyze(codec.row(inner))?;
+            let tuple = engine(plan).analyze(std::sync::Arc::new(codec.row(inner)))?;
             Ok(json!({ "value": selected(plan, case, &tuple)? }))
         }
         "where" => {

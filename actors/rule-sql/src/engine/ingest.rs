@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Engine, Event};
 use crate::catalog::Relation;
 use crate::error::EvalError;
-use crate::exec::key;
+use crate::exec::write_key;
 use crate::expr::{Frame, Row, Tuple, places_like, truth};
 use crate::plan::AnalyticCall;
 use crate::value::{Object, Value, parse_time, to_time};
@@ -63,7 +63,7 @@ impl Engine {
                 self.counters.dropped_rows += watermarks.bound(self.options.max_rows) as u64;
                 self.released(released);
             }
-            None => self.row(row, accepted),
+            None => self.arrived(row, accepted),
         }
     }
 
@@ -139,22 +139,21 @@ impl Engine {
     }
 
     /// Runs the analytic calls on a row, each seeing the results of those before it.
-    pub(crate) fn analyze(&mut self, row: Row) -> Result<Tuple, EvalError> {
-        let mut tuple = Tuple::One(Arc::new(row));
+    pub(crate) fn analyze(&mut self, row: Arc<Row>) -> Result<Tuple, EvalError> {
         if self.plan.analytics.is_empty() {
-            return Ok(tuple);
+            return Ok(Tuple::One(row));
         }
+        let mut tuple = Tuple::One(row);
         let plan = Arc::clone(&self.plan);
         let mut memories = std::mem::take(&mut self.memories);
+        let mut partition = std::mem::take(&mut self.entry.key);
         let mut result = Ok(());
         for (call, memory) in plan.analytics.iter().zip(&mut memories) {
-            let value = self.analytic(call, memory, &tuple);
+            let value = self.analytic(call, memory, &tuple, &mut partition);
             match value {
                 Ok(value) => {
-                    if let Tuple::One(row) = &mut tuple
-                        && let Some(row) = Arc::get_mut(row)
-                    {
-                        row.analytic.push(value);
+                    if let Tuple::One(row) = &mut tuple {
+                        Arc::make_mut(row).analytic.push(value);
                     }
                 }
                 Err(e) => {
@@ -164,6 +163,7 @@ impl Engine {
             }
         }
         self.memories = memories;
+        self.entry.key = partition;
         result.map(|()| tuple)
     }
 
@@ -172,6 +172,7 @@ impl Engine {
         call: &AnalyticCall,
         memory: &mut crate::functions::analytic::Memory,
         tuple: &Tuple,
+        partition: &mut String,
     ) -> Result<Value, EvalError> {
         let shared = self.shared(&self.env);
         let frame = Frame::row(&shared, tuple, None);
@@ -181,8 +182,9 @@ impl Engine {
             None => true,
         };
         if call.name != "changed_cols" {
-            let partition = key(&call.partition, &frame)?;
-            return memory.step(call.name, &partition, &args, when, self.options.max_partitions);
+            partition.clear();
+            write_key(&call.partition, &frame, partition)?;
+            return memory.step(call.name, partition, &args, when, self.options.max_partitions);
         }
         let [Value::Str(prefix), Value::Bool(ignore_null)] = args.as_slice() else {
             return Err(EvalError::new("changed_cols takes a prefix and whether nulls are ignored"));

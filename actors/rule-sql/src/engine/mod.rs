@@ -305,7 +305,7 @@ impl Engine {
             self.advance(at);
         }
         let row = Row::new(0, at, data, None, &self.plan.columns);
-        self.row(row, false);
+        self.row(Arc::new(row), false);
     }
 
     /// The watermark has come this far.

@@ -101,3 +101,20 @@ pub struct Counters {
     /// The last error.
     pub last_error: Option<String>,
 }
+
+impl Counters {
+    /// What was dropped, by reason: the names are for metrics and do not change.
+    pub fn dropped(&self) -> [(&'static str, u64); 9] {
+        [
+            ("late", self.late),
+            ("unknown_stream", self.dropped_unknown),
+            ("invalid", self.dropped_invalid),
+            ("window_full", self.dropped_rows),
+            ("too_many_groups", self.refused_groups),
+            ("too_many_partitions", self.evicted_partitions),
+            ("collection_full", self.dropped_values),
+            ("window_skipped", self.skipped_windows),
+            ("not_taken", self.dropped_emissions),
+        ]
+    }
+}

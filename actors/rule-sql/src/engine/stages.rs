@@ -14,7 +14,7 @@ impl Engine {
     pub(super) fn released(&mut self, released: Vec<Released>) {
         for item in released {
             match item {
-                Released::Row(row) => self.row(Arc::unwrap_or_clone(row), false),
+                Released::Row(row) => self.row(row, false),
                 Released::Watermark(time) => {
                     let complete = self.window.as_mut().map(|w| w.advance(time)).unwrap_or_default();
                     self.complete(complete);
@@ -24,8 +24,8 @@ impl Engine {
         }
     }
 
-    /// A row of a stream, in its turn. `accepted`: WHERE is known to hold for it.
-    pub(super) fn row(&mut self, row: Row, mut accepted: bool) {
+    /// A row of a stream that waits for no other. Where rows are judged alone, what WHERE leaves out goes no further.
+    pub(super) fn arrived(&mut self, row: Row, mut accepted: bool) {
         let alone = self.plan.judges_rows_alone() && self.plan.joins.is_empty();
         if alone && !accepted {
             match exec::accepts_bare(&self.plan, &self.shared(&self.env), &row) {
@@ -34,6 +34,11 @@ impl Engine {
                 Err(e) => return self.emit_error(&e.to_string()),
             }
         }
+        self.row(Arc::new(row), accepted);
+    }
+
+    /// A row of a stream, in its turn. `accepted`: WHERE is known to hold for it.
+    pub(super) fn row(&mut self, row: Arc<Row>, accepted: bool) {
         let tuple = match self.analyze(row) {
             Ok(tuple) => tuple,
             Err(e) => return self.emit_error(&e.to_string()),

@@ -109,8 +109,7 @@ impl<'a> Frame<'a> {
         range: Option<WindowRange>,
         group: bool,
     ) -> Self {
-        let memo = RefCell::new(vec![None; shared.aliases.len()]);
-        Self { shared, head, tuples, folded: &[], range, group, number: Cell::new(1), memo }
+        Self { shared, head, tuples, folded: &[], range, group, number: Cell::new(1), memo: RefCell::default() }
     }
 
     /// Says which row of its window this is, from 1.
@@ -140,7 +139,9 @@ impl<'a> Frame<'a> {
         }
         let Some(node) = self.shared.aliases.get(number) else { return Ok(Value::Null) };
         let value = node.eval(self)?;
-        if let Some(place) = self.memo.borrow_mut().get_mut(number) {
+        let mut memo = self.memo.borrow_mut();
+        memo.resize(self.shared.aliases.len(), None);
+        if let Some(place) = memo.get_mut(number) {
             *place = Some(value.clone());
         }
         Ok(value)

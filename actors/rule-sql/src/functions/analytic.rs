@@ -154,13 +154,13 @@ impl Memory {
         limit: usize,
     ) -> Result<Value, EvalError> {
         self.uses += 1;
-        if !self.states.contains_key(partition) {
-            if self.states.len() >= limit.max(1) {
-                self.forget(limit.max(1));
-            }
-            self.states.insert(partition.to_owned(), (0, State::default()));
+        if self.states.len() >= limit.max(1) && !self.states.contains_key(partition) {
+            self.forget(limit.max(1));
         }
-        let Some((used, state)) = self.states.get_mut(partition) else { return Ok(Value::Null) };
+        let (used, state) = match self.states.get_mut(partition) {
+            Some(known) => known,
+            None => self.states.entry(partition.to_owned()).or_default(),
+        };
         *used = self.uses;
         let before = state.dropped;
         let value = state.step(name, args, when);

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::hashing::QuickMap;
 use super::predicate::{Answer, Class, Predicate, Test};
 use super::slots::Slots;
 use crate::ast::Op;
@@ -55,8 +56,10 @@ struct Group {
 #[derive(Debug, Clone)]
 struct Column {
     name: Arc<str>,
-    texts: HashMap<Arc<str>, Vec<usize>>,
-    numbers: HashMap<u64, Vec<usize>>,
+    /// Where the last event had it: the next one's is probably there as well.
+    place: usize,
+    texts: QuickMap<Arc<str>, Vec<usize>>,
+    numbers: QuickMap<u64, Vec<usize>>,
     bools: [Vec<usize>; 2],
     /// Groups that hold from a number on, and up to a number: the bounds as [`ordered`] has them.
     from: BTreeMap<u64, Vec<usize>>,
@@ -64,6 +67,8 @@ struct Column {
     /// Groups that expect a class of values here, before or where they hang: others are for them to refuse.
     expecting: [(Option<Class>, Vec<usize>); 3],
 }
+
+static NULL: Value = Value::Null;
 
 /// Where a group hangs.
 enum Hook<'a> {
@@ -101,13 +106,27 @@ impl Column {
     fn new(name: Arc<str>) -> Self {
         Self {
             name,
-            texts: HashMap::new(),
-            numbers: HashMap::new(),
+            place: 0,
+            texts: QuickMap::default(),
+            numbers: QuickMap::default(),
             bools: Default::default(),
             from: BTreeMap::new(),
             up_to: BTreeMap::new(),
             expecting: Default::default(),
         }
+    }
+
+    /// Finds the column in an event.
+    fn seek(&mut self, data: &Object) {
+        let same = |name: &Arc<str>| Arc::ptr_eq(name, &self.name) || *name == self.name;
+        if !data.at(self.place).is_some_and(|(name, _)| same(name)) {
+            self.place = data.position(&self.name).unwrap_or(usize::MAX);
+        }
+    }
+
+    /// The value where it was found.
+    fn value<'a>(&self, data: &'a Object) -> &'a Value {
+        data.at(self.place).map_or(&NULL, |(_, value)| value)
     }
 
     fn list(&mut self, value: &Value) -> Option<&mut Vec<usize>> {
@@ -277,14 +296,14 @@ impl Index {
         self.event += 1;
         let mut found = std::mem::take(&mut self.found);
         found.extend(&self.loose);
-        let values: Vec<&Value> = self.columns.iter().map(|c| data.find(&c.name).unwrap_or(&Value::Null)).collect();
-        for (column, value) in self.columns.iter().zip(&values) {
-            column.find(value, &mut found);
+        for column in &mut self.columns {
+            column.seek(data);
+            column.find(column.value(data), &mut found);
         }
         for number in found.drain(..) {
             let Some(group) = self.groups.get_mut(number).filter(|group| group.seen != self.event) else { continue };
             group.seen = self.event;
-            let answer = asked(&mut self.predicates, &group.conditions, &values, self.event);
+            let answer = asked(&mut self.predicates, &group.conditions, &self.columns, data, self.event);
             if answer != Answer::No {
                 let known = group.complete && answer == Answer::Yes;
                 out.extend(group.rules.iter().map(|rule| (*rule, known)));
@@ -295,11 +314,17 @@ impl Index {
 }
 
 /// What the conditions say together: the first that does not hold decides.
-fn asked(predicates: &mut Slots<Shared>, conditions: &[usize], values: &[&Value], event: u64) -> Answer {
+fn asked(
+    predicates: &mut Slots<Shared>,
+    conditions: &[usize],
+    columns: &[Column],
+    data: &Object,
+    event: u64,
+) -> Answer {
     for condition in conditions {
         let Some(shared) = predicates.get_mut(*condition) else { return Answer::Odd };
         if shared.said.0 != event {
-            let value = values.get(shared.column).copied().unwrap_or(&Value::Null);
+            let value = columns.get(shared.column).map_or(&NULL, |column| column.value(data));
             shared.said = (event, shared.predicate.ask(value));
         }
         if shared.said.1 != Answer::Yes {

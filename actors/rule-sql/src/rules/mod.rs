@@ -10,13 +10,15 @@
 //! [`RuleSet::next_timer`] is due, and [`RuleSet::drain`] after either. A rule is added from an [`Engine`], new or
 //! restored; [`RuleSet::with`] reaches it, e.g. for a checkpoint, after telling it what it was not woken for.
 
+mod hashing;
 mod index;
 mod predicate;
 mod slots;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use self::hashing::QuickMap;
 use self::index::Index;
 use self::predicate::{Predicate, leading};
 use self::slots::Slots;
@@ -34,7 +36,7 @@ pub struct RuleId {
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
     rules: Slots<Member>,
-    streams: HashMap<Arc<str>, Stream>,
+    streams: QuickMap<Arc<str>, Stream>,
     timers: BTreeSet<(i64, RuleId)>,
     /// Rules with emissions that nobody has taken.
     waiting: Vec<RuleId>,
