@@ -11,7 +11,7 @@ use crate::setups::Setup;
 
 pub fn run(program: &Path, setup: &Setup, events: &Path, rows: u64) -> Seen {
     let order = json!({
-        "Events": events, "Streams": setup.streams, "Rules": setup.statements().collect::<Vec<_>>(),
+        "Events": events, "Streams": setup.streams, "Rules": setup.peer_statements().collect::<Vec<_>>(),
         "EventTime": setup.event_time, "Rate": setup.rate, "Rows": rows,
     });
     // It remembers its streams; each run begins without any.
