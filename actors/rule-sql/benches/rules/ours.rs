@@ -73,8 +73,10 @@ pub fn run(setup: &Setup) -> Seen {
         })
         .collect();
     let before = resident();
-    let mut rules = set(setup, &catalog);
+    let idle = set(setup, &catalog);
     let bytes = if setup.rules > 1 { (resident() - before).max(0.0) / setup.rules as f64 } else { 0.0 };
+
+    drop(idle);
 
     // As fast as can be; of few events again and again, each time with rules that are new, or the time would be too short
     // to take.
@@ -84,7 +86,7 @@ pub fn run(setup: &Setup) -> Seen {
         let rounds = (200_000 / events.len()).max(1);
         let mut took = 0.0;
         for _ in 0..rounds {
-            rules = set(setup, &catalog);
+            let mut rules = set(setup, &catalog);
             let begun = spent();
             rows = events.iter().map(|event| push(&mut rules, event)).sum::<u64>() + end(&mut rules, &events);
             took += spent() - begun;
@@ -93,7 +95,7 @@ pub fn run(setup: &Setup) -> Seen {
     }
 
     // Each event timed; at its own time where the set-up says how many come a second.
-    rules = set(setup, &catalog);
+    let mut rules = set(setup, &catalog);
     let mut took: Vec<Duration> = Vec::new();
     let mut timed = 0;
     let (start, begun) = (Instant::now(), spent());

@@ -86,6 +86,15 @@ impl Alerting {
         self.watch.next_timer().into_iter().chain(holding).min()
     }
 
+    /// Whether rows count for which the condition (of the first step) does not hold.
+    pub(super) fn minds_all(&self) -> bool {
+        match &self.watch {
+            Watch::Condition => self.holding.as_ref().is_some_and(|holding| !holding.is_empty()),
+            Watch::Sequence(matcher) => !matcher.is_empty(),
+            Watch::Absence(_) => false,
+        }
+    }
+
     /// Keys and partial matches that are held.
     pub(super) fn held(&self) -> usize {
         let watched = match &self.watch {

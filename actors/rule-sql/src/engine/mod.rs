@@ -176,6 +176,11 @@ impl Engine {
         self.counters.events_in += events;
     }
 
+    /// Whether, as things stand, rows count for which the condition does not hold that the rule begins with.
+    pub(crate) fn minds_all(&self) -> bool {
+        self.plan.window.is_none() && self.alerting.as_ref().is_some_and(Alerting::minds_all)
+    }
+
     /// Whether emissions wait to be taken.
     pub fn has_emissions(&self) -> bool {
         !self.emitted.is_empty()

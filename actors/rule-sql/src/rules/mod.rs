@@ -3,7 +3,8 @@
 //! A [`RuleSet`] hands each event to the rules that read its stream, and wakes a rule only when its timer is due. Rules
 //! whose filters begin with conditions on single columns, as in `WHERE label = 'person' AND score > 0.8 AND …`, are not
 //! even woken for an event for which these do not hold: the conditions of all rules are indexed by column and value, each
-//! is evaluated once an event, and a filter that consists of such conditions alone is not evaluated again by the rule.
+//! is evaluated once an event, and a filter that consists of such conditions alone is not evaluated again by the rule. A
+//! rule that waits for something to last, or for a sequence, sees every event only while something has begun.
 //! What comes out, and what is counted, is as if each rule had been run alone.
 //!
 //! Whoever runs a set calls [`RuleSet::push`] for each event, once for all rules, [`RuleSet::advance`] when
@@ -23,7 +24,7 @@ use self::index::Index;
 use self::predicate::{Predicate, leading};
 use self::slots::Slots;
 use crate::engine::{Counters, Emission, Engine, Event};
-use crate::plan::{Plan, PlanWindowKind};
+use crate::plan::{AlertSource, Plan, PlanWindowKind};
 
 /// The number of a rule in its set: rules that were added earlier have smaller ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +55,8 @@ struct Member {
     waits: bool,
     /// Where an indexed rule is: its stream and its group.
     indexed: Option<(Arc<str>, usize)>,
+    /// Whether an indexed rule is woken for every event for now: what has begun ends by what the index does not look for.
+    awake: bool,
     /// For an indexed rule: how many events its stream had when the rule was last settled, and how many of those since
     /// it was woken for.
     base: u64,
@@ -64,7 +67,9 @@ struct Member {
 struct Stream {
     events: u64,
     /// Rules that are woken for every event.
-    open: Vec<usize>,
+    open: BTreeSet<usize>,
+    /// How many of them are indexed, and awake for now.
+    awake: usize,
     index: Index,
 }
 
@@ -79,8 +84,6 @@ fn conditions(engine: &Engine) -> Option<(Arc<str>, Vec<Predicate>, bool)> {
         let by_clock = matches!(window.kind, PlanWindowKind::Tumbling { .. } | PlanWindowKind::Hopping { .. });
         plan.folding.is_some() && by_clock && window.filter.is_none()
     });
-    // What lasts or follows must see what says no.
-    let window = window && (plan.alert.is_none() || plan.window.is_some());
     let judges_rows_alone = window && plan.analytics.is_empty() && !engine.options().event_time;
     // With two names, an event of either is the rule's.
     if !judges_rows_alone || relation.table || relation.flag("STRICT_VALIDATION") || source.known_as != source.name {
@@ -91,7 +94,12 @@ fn conditions(engine: &Engine) -> Option<(Arc<str>, Vec<Predicate>, bool)> {
         relation.columns.is_empty() || relation.columns.iter().any(|c| c.name.as_ref() == name && c.default.is_none())
     };
     let name = |number: usize| plan.columns.get(number).map(|c| Arc::clone(&c.name)).filter(|name| plain(name));
-    let (found, complete) = leading(plan.filter.as_ref()?, &name);
+    // A sequence waits for its first step, until it has begun (see `Member::awake`).
+    let first = match plan.alert.as_ref().map(|alert| &alert.source) {
+        Some(AlertSource::Sequence(sequence)) => sequence.stages.first().map(|stage| &stage.condition),
+        _ => plan.filter.as_ref(),
+    };
+    let (found, complete) = leading(first?, &name);
     (!found.is_empty()).then(|| (Arc::clone(&source.name), found, complete))
 }
 
@@ -122,7 +130,7 @@ impl RuleSet {
         let conditions = conditions(&engine);
         let names = names(engine.plan());
         let id = RuleId { serial: self.added, slot: 0 };
-        let member = Member { id, engine, timer: None, waits: false, indexed: None, base: 0, woken: 0 };
+        let member = Member { id, engine, timer: None, waits: false, indexed: None, awake: false, base: 0, woken: 0 };
         let slot = self.rules.insert(member);
         let id = RuleId { slot, ..id };
         let mut place = (None, 0);
@@ -133,7 +141,7 @@ impl RuleSet {
             }
             None => {
                 for name in names {
-                    self.streams.entry(name).or_default().open.push(slot);
+                    self.streams.entry(name).or_default().open.insert(slot);
                 }
             }
         }
@@ -159,12 +167,14 @@ impl RuleSet {
             Some((stream, group)) => {
                 if let Some(stream) = self.streams.get_mut(stream) {
                     stream.index.remove(*group, id.slot);
+                    stream.awake -= usize::from(member.awake);
+                    stream.open.remove(&id.slot);
                 }
             }
             None => {
                 for name in names(member.engine.plan()) {
                     if let Some(stream) = self.streams.get_mut(&name) {
-                        stream.open.retain(|other| *other != id.slot);
+                        stream.open.remove(&id.slot);
                     }
                 }
             }
@@ -196,7 +206,16 @@ impl RuleSet {
         stream.events += 1;
         let mut concerned = std::mem::take(&mut self.concerned);
         concerned.extend(stream.open.iter().map(|slot| (*slot, false)));
+        let open = concerned.len();
         stream.index.concerned(&event.data, &mut concerned);
+        if stream.awake > 0 {
+            // Who is awake is not woken twice.
+            let mut place = 0;
+            concerned.retain(|(slot, _)| {
+                place += 1;
+                place <= open || !stream.open.contains(slot)
+            });
+        }
         for (slot, known) in concerned.drain(..) {
             if let Some(member) = self.rules.get_mut(slot) {
                 member.woken += 1;
@@ -272,6 +291,19 @@ impl RuleSet {
                 self.timers.insert((timer, member.id));
             }
             member.timer = timer;
+        }
+        if let Some((stream, _)) = &member.indexed
+            && member.awake != member.engine.minds_all()
+            && let Some(stream) = self.streams.get_mut(stream)
+        {
+            member.awake = !member.awake;
+            if member.awake {
+                stream.awake += 1;
+                stream.open.insert(slot);
+            } else {
+                stream.awake -= 1;
+                stream.open.remove(&slot);
+            }
         }
         if !member.waits && member.engine.has_emissions() {
             member.waits = true;
