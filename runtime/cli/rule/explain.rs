@@ -118,7 +118,7 @@ fn statement(plan: &Plan, lines: &mut Vec<String>) {
         None if plan.judges_rows_alone() => lines.push("  keeps      no rows: each is judged alone".to_owned()),
         None => lines.push("  keeps      what it remembers, and no rows".to_owned()),
     }
-    for line in plan.alert.iter().flat_map(|alert| alert.explained()) {
+    for line in plan.alert.iter().flat_map(parapet_rule_sql::plan::PlanAlert::explained) {
         lines.push(format!("  alert      {line}"));
     }
     if !plan.judges_rows_alone() {
