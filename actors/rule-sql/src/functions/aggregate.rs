@@ -22,6 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::aggregate("stddevs", Check::Types(&[Arg::Number]), |_, a| spread(a, true, true)),
     Function::aggregate("var", Check::Types(&[Arg::Number]), |_, a| spread(a, false, false)),
     Function::aggregate("vars", Check::Types(&[Arg::Number]), |_, a| spread(a, true, false)),
+    Function::aggregate("percentile", Check::Types(&[Arg::Number, Arg::Number]), |_, a| percentile(a, true)),
     Function::aggregate("percentile_cont", Check::Types(&[Arg::Number, Arg::Number]), |_, a| percentile(a, true)),
     Function::aggregate("percentile_disc", Check::Types(&[Arg::Number, Arg::Number]), |_, a| percentile(a, false)),
     Function::aggregate("median", Check::Types(&[Arg::Number]), median),
@@ -41,12 +42,14 @@ fn avg(_: &Env, args: &[Value]) -> Result<Value, EvalError> {
     Ok(mean(&sum(items)?, count(items)))
 }
 
+/// Null of no rows; of rows that are no objects, an object without fields.
 fn merge_agg(_: &Env, args: &[Value]) -> Result<Value, EvalError> {
+    let rows = column(args, 0)?;
     let mut merged = Object::new();
-    for object in column(args, 0)?.iter().filter_map(Value::as_object) {
+    for object in rows.iter().filter_map(Value::as_object) {
         merged.merge(object);
     }
-    Ok(if merged.is_empty() { Value::Null } else { Value::object(merged) })
+    Ok(if rows.is_empty() { Value::Null } else { Value::object(merged) })
 }
 
 fn agg_by_key(_: &Env, args: &[Value]) -> Result<Value, EvalError> {

@@ -89,18 +89,18 @@ fn check_acc_by(args: &[Expr]) -> Result<(), String> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// Earlier values, oldest first (`lag`, `acc_collect`), or the last of each column (`had_changed`).
-    values: VecDeque<Value>,
+    pub(super) values: VecDeque<Value>,
     /// Whether this partition was seen before.
     known: bool,
     /// Between a begin condition and a reset condition.
     open: bool,
-    count: i64,
+    pub(super) count: i64,
     /// A float that the checkpoint keeps to the last bit, as all values.
     #[serde(with = "super::saved::float")]
     total: f64,
     #[serde(with = "super::saved::option_float")]
     best: Option<f64>,
-    kept: Value,
+    pub(super) kept: Value,
     /// Values forgotten because there were too many.
     dropped: u64,
 }
@@ -233,7 +233,10 @@ impl State {
                 }
                 Ok(Value::Float(self.total))
             }
-            _ => self.accumulated(name, args, when),
+            _ => match super::streaks::step(self, name, args, when) {
+                Some(value) => value,
+                None => self.accumulated(name, args, when),
+            },
         }
     }
 

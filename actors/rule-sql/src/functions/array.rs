@@ -32,13 +32,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let (first, second) = (Seen::of(items(a, 0)?), items(a, 1)?);
         Ok(distinct(second.iter().filter(|v| first.has(v))))
     }),
-    Function::scalar("array_concat", Check::Count(1, usize::MAX), Nulls::Null, |_, a| {
-        let mut out = Vec::new();
-        for at in 0..a.len() {
-            out.extend(items(a, at)?.iter().cloned());
-        }
-        Ok(Value::array(out))
-    }),
+    Function::scalar("array_concat", Check::Count(1, usize::MAX), Nulls::Pass, |_, a| concatenated(a)),
+    Function::scalar("array_avg", ONE, Nulls::Null, array_avg),
     Function::scalar("array_union", TWO, Nulls::Pass, |_, a| {
         let list = |at: usize| if arg(a, at).is_null() { Ok(&[] as &[Value]) } else { items(a, at) };
         Ok(distinct(list(0)?.iter().chain(list(1)?)))
@@ -91,6 +86,28 @@ fn int(args: &[Value], at: usize) -> Result<i64, EvalError> {
 fn distinct<'a>(items: impl Iterator<Item = &'a Value>) -> Value {
     let mut seen = Seen::default();
     Value::array(items.filter(|item| seen.add(item)).cloned().collect())
+}
+
+/// All arrays as one; one that is null is as good as empty.
+pub(super) fn concatenated(args: &[Value]) -> Result<Value, EvalError> {
+    let mut out = Vec::new();
+    for (at, array) in args.iter().enumerate() {
+        if !array.is_null() {
+            out.extend(items(args, at)?.iter().cloned());
+        }
+    }
+    Ok(Value::array(out))
+}
+
+/// Of the numbers in it; null when there is none.
+fn array_avg(_: &Env, args: &[Value]) -> Result<Value, EvalError> {
+    let numbers = items(args, 0)?.iter().filter_map(|item| match item {
+        Value::Int(i) => Some(*i as f64),
+        Value::Float(f) => Some(*f),
+        _ => None,
+    });
+    let (count, total) = numbers.fold((0_u32, 0.0), |(count, total), number| (count + 1, total + number));
+    Ok(if count == 0 { Value::Null } else { Value::Float(total / f64::from(count)) })
 }
 
 fn array_create(_: &Env, args: &[Value]) -> Result<Value, EvalError> {

@@ -17,6 +17,7 @@ mod math;
 mod numbers;
 mod object;
 mod saved;
+mod streaks;
 mod string;
 mod track;
 
@@ -178,7 +179,8 @@ impl Function {
     /// Whether a scalar function gives the same for the same arguments, whenever a rule asks. What is not known is not.
     pub fn is_steady(&self) -> bool {
         let groups = [array::FUNCTIONS, convert::FUNCTIONS, datetime::FUNCTIONS, hash::FUNCTIONS, math::FUNCTIONS];
-        let known = groups.into_iter().chain([object::FUNCTIONS, jsonpath::FUNCTIONS, string::FUNCTIONS]);
+        let known =
+            groups.into_iter().chain([object::FUNCTIONS, jsonpath::FUNCTIONS, string::FUNCTIONS, track::FUNCTIONS]);
         self.kind == Kind::Scalar
             && !CHANGING.contains(&self.name)
             && known.flatten().any(|function| function.name == self.name)
@@ -211,7 +213,7 @@ const ENGINE: &[Function] = &[
 ];
 
 static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let groups: [&'static [Function]; 12] = [
+    let groups: [&'static [Function]; 13] = [
         ENGINE,
         aggregate::FUNCTIONS,
         analytic::FUNCTIONS,
@@ -222,6 +224,7 @@ static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::ne
         jsonpath::FUNCTIONS,
         math::FUNCTIONS,
         object::FUNCTIONS,
+        streaks::FUNCTIONS,
         string::FUNCTIONS,
         track::FUNCTIONS,
     ];

@@ -17,6 +17,11 @@ const PAD: Check = Check::Types(&[Arg::Text, Arg::Int]);
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::scalar("concat", Check::All(1, Arg::Text), Nulls::Pass, |_, a| {
+        if a.iter().any(|v| matches!(v, Value::Array(_)))
+            && a.iter().all(|v| matches!(v, Value::Array(_) | Value::Null))
+        {
+            return super::array::concatenated(a);
+        }
         Ok(Value::from(a.iter().map(go_text).collect::<String>()))
     }),
     Function::scalar("endswith", TWO, Nulls::False, |_, a| Ok(Value::Bool(text(a, 0).ends_with(&text(a, 1))))),
