@@ -83,6 +83,28 @@ fn the_examples_of_the_page_on_rules_are_valid() {
 }
 
 #[test]
+fn the_statements_of_the_page_on_the_language_can_be_planned() {
+    use parapet_rule_sql::{
+        parse_select,
+        plan::{Mode, Plan},
+    };
+    let page = std::fs::read_to_string(docs("rule-language.md")).unwrap();
+    let statements: Vec<&str> = page.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(statements.len() >= 8, "{}", statements.len());
+    let catalog = parapet_config::streams::catalog();
+    for sql in &statements {
+        let planned = parse_select(sql).and_then(|select| Plan::new(&select, &catalog, Mode::Rule));
+        assert!(planned.is_ok(), "{sql}\n{}", planned.err().unwrap());
+    }
+    // What is said to exist exists.
+    let names = parapet_rule_sql::functions::names().collect::<Vec<_>>();
+    let called = page.split('`').skip(1).step_by(2).filter_map(|code| code.split_once('(').map(|(name, _)| name));
+    let word = |name: &&str| name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let unknown: Vec<&str> = called.filter(word).filter(|name| !name.is_empty() && !names.contains(name)).collect();
+    assert!(unknown.is_empty(), "there is no function {unknown:?}");
+}
+
+#[test]
 fn the_examples_of_the_page_on_models_are_a_valid_site() {
     let page = std::fs::read_to_string(docs("models.md")).unwrap();
     let files = examples(&page);
