@@ -11,6 +11,7 @@ use std::{
 use jiff::SignedDuration;
 use parapet_actors::camera::tracking::{Geometry, Look, Scene, Settings};
 use parapet_contracts::{BBox, Object, Timestamp};
+use parapet_testkit::mot;
 use serde_json::Value;
 
 fn json(path: &str) -> Value {
@@ -41,6 +42,33 @@ fn tracked(video: &str) -> BTreeMap<u64, Vec<Object>> {
         (frame["i"].as_u64().unwrap(), objects)
     });
     frames.collect()
+}
+
+/// The tracks of a scene of which boxes were drawn, as somebody who looks at `frames` follows them, against those boxes.
+fn against_what_was_drawn(scene: &mot::Scene, frames: &BTreeMap<u64, Vec<Object>>) -> mot::Score {
+    let mut score = mot::Score::default();
+    for (frame, objects) in frames.iter().filter(|(frame, _)| scene.judges(**frame)) {
+        let wanted = objects.iter().filter(|object| scene.labels.contains(&object.label));
+        let tracks: Vec<_> = wanted.filter_map(|object| Some((object.track.as_ref()?.id, object.bbox))).collect();
+        score.frame(scene, *frame, &tracks);
+    }
+    println!("{}: {score}", scene.video);
+    score
+}
+
+#[test]
+fn tracks_agree_with_boxes_that_were_drawn_by_hand() {
+    let scenes = mot::scenes(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data/drawn_boxes.json"));
+    for scene in &scenes {
+        let score = against_what_was_drawn(scene, &tracked(&scene.video));
+        assert!(score.drawn > 0, "{}", scene.video);
+        let (mota, idf1, switches) = match scene.video.as_str() {
+            "intel_one-by-one-person" => (0.7, 0.85, 0),
+            "azure_perimeterdemo720" => (0.0, 0.0, 1),
+            _ => (0.5, 0.6, 2),
+        };
+        assert!(score.mota() >= mota && score.idf1() >= idf1 && score.switches <= switches, "{}: {score}", scene.video);
+    }
 }
 
 /// The ids that somebody had in the frames in which he should have one, in their order; `None` where he had none.

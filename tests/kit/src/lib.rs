@@ -9,6 +9,7 @@ pub mod hostile_rtsp;
 pub mod http;
 pub mod media;
 pub mod mosquitto;
+pub mod mot;
 pub mod netns;
 pub mod onnx;
 pub mod pace;
