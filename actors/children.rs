@@ -29,9 +29,9 @@ fn edge(spec: ChildSpec) -> ChildSpec {
     spec.backoff(backoff).when_spent(WhenSpent::RetrySlowly { every: SLOWLY }).shutdown(Shutdown::Deadline(SOON))
 }
 
-/// A camera.
+/// One stream of a camera.
 pub fn camera(parts: CameraParts) -> ChildSpec {
-    let id = parts.config.id.to_string();
+    let id = parts.role.actor(&parts.config.id);
     let spec = ChildSpec::new(&id, move |context: StartContext| {
         let parts = parts.clone();
         async move { Ok(context.spawn(CameraActor, parts).await?.get_cell()) }

@@ -6,13 +6,16 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use parapet_contracts::{CameraId, DetectionEvent, Frame, ModelId, Object, SiteId};
+use jiff::SignedDuration;
+use parapet_contracts::{
+    CameraId, DetectionEvent, Frame, ModelId, Object, SiteId, TimeSource, Timestamp, status::StatusEvent,
+};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::{
     bus::BusFeed,
-    camera::tracking::Tracks,
+    camera::{Downstream, tracking::Tracks},
     journal::{Failure, Journal},
     observation::{Observation, Steps},
     outboxes::Outboxes,
@@ -38,6 +41,8 @@ struct LastLook {
     had_objects: bool,
     /// Its [`Frame::still`].
     still: Duration,
+    /// When it was taken.
+    at: Option<Timestamp>,
 }
 
 impl Fanout {
@@ -90,7 +95,7 @@ impl Fanout {
         });
         let kept = (!event.objects.is_empty()).then(|| frame.clone());
         for rule in self.rules.load().iter().filter(|rule| rule.wants(&event)) {
-            rule.put(Observation { event: Arc::clone(&event), frame: kept.clone(), steps });
+            rule.put(Observation { event: Arc::clone(&event), status: None, frame: kept.clone(), steps });
         }
         if self.is_worth_telling(&event) {
             self.bus.event(&event);
@@ -115,8 +120,48 @@ impl Fanout {
     fn still_since_last(&self, model: &ModelId, frame: &Frame) -> Duration {
         let mut looks = self.looks.lock();
         let last = looks.entry((frame.camera.clone(), model.clone())).or_default();
-        let still = frame.still.saturating_sub(last.still);
-        last.still = last.still.max(frame.still);
+        let passed = last.at.map_or(SignedDuration::ZERO, |at| frame.capture.at.duration_since(at));
+        let Ok(passed) = Duration::try_from(passed) else { return Duration::ZERO }; // Late: the newer frame has had it.
+        // The sum begins anew when the camera's actor does.
+        let still = frame.still.checked_sub(last.still).unwrap_or(frame.still).min(passed);
+        (last.still, last.at) = (frame.still, Some(frame.capture.at));
         still
+    }
+}
+
+impl Downstream for Fanout {
+    fn is_followed(&self, camera: &CameraId) -> bool {
+        self.tracks.moving(camera)
+    }
+
+    fn status(&self, status: Arc<StatusEvent>, frame: Option<Frame>) {
+        let Some(camera) = &status.camera else { return };
+        let size = frame.as_ref().map_or((0, 0), |frame| (frame.picture.width, frame.picture.height));
+        // What an alert of it refers to: a frame in which no model saw anything.
+        let event = Arc::new(DetectionEvent {
+            id: status.id,
+            site: status.site.clone(),
+            camera: camera.clone(),
+            model: ModelId::status(),
+            frame: frame.as_ref().map_or(0, |frame| frame.index),
+            ts: frame.as_ref().map_or(status.ts, |frame| frame.capture.at),
+            ts_source: frame.as_ref().map_or(TimeSource::WallClock, |frame| frame.capture.source),
+            width: size.0,
+            height: size.1,
+            objects: Vec::new(),
+            zones: Default::default(),
+            ended: Vec::new(),
+            still_s: 0.0,
+            update: None,
+        });
+        for rule in self.rules.load().iter().filter(|rule| rule.hears_status_of(camera)) {
+            let steps = Steps::default();
+            rule.put(Observation {
+                event: Arc::clone(&event),
+                status: Some(Arc::clone(&status)),
+                frame: frame.clone(),
+                steps,
+            });
+        }
     }
 }

@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use parapet_config::{Camera, Model, SiteConfig, Uploader};
-use parapet_contracts::{CameraId, ModelId, RuleId, UploaderId};
+use parapet_contracts::{CameraId, MainView, ModelId, RuleId, UploaderId};
 use parapet_supervision::{ChildSpec, Ended, NodeStatus, ShutdownReport, SupervisorHandle};
 use parking_lot::RwLock;
 
 use crate::{
     bus::BusFeed,
-    camera::{CameraBoard, CameraParts},
+    camera::{CameraBoard, CameraParts, Role},
     children,
     fanout::Fanout,
     journal::{Failure, Journal},
@@ -59,6 +59,8 @@ pub struct Site {
 #[derive(Default)]
 struct Boards {
     cameras: BTreeMap<CameraId, Arc<CameraBoard>>,
+    /// Of the main streams of cameras whose substreams are watched.
+    mains: BTreeMap<CameraId, (Arc<CameraBoard>, Arc<MainView>)>,
     models: BTreeMap<ModelId, (Arc<ModelPool>, Arc<ModelBoard>)>,
     uploaders: BTreeMap<UploaderId, Arc<PumpBoard>>,
 }
@@ -89,8 +91,8 @@ impl Site {
         for (group, spec) in specs {
             self.add(group, spec);
         }
-        for camera in config.cameras.values() {
-            self.add(&self.cameras, self.camera(camera));
+        for spec in config.cameras.values().flat_map(|camera| self.camera(camera)) {
+            self.add(&self.cameras, spec);
         }
     }
 
@@ -100,14 +102,19 @@ impl Site {
         }
     }
 
-    fn camera(&self, config: &Arc<Camera>) -> ChildSpec {
+    /// The actors of a camera: one, or another for the main stream of one whose substream is watched.
+    fn camera(&self, config: &Arc<Camera>) -> Vec<ChildSpec> {
         let mut boards = self.boards.write();
         let clock = &self.links.ports.clock;
-        let board = boards
-            .cameras
-            .entry(config.id.clone())
-            .or_insert_with(|| CameraBoard::new(config.id.clone(), Arc::clone(clock)));
-        let board = Arc::clone(board);
+        let board = || CameraBoard::new(config.id.clone(), Arc::clone(clock));
+        let watched = Arc::clone(boards.cameras.entry(config.id.clone()).or_insert_with(board));
+        let main = config
+            .substream
+            .as_ref()
+            .map(|_| boards.mains.entry(config.id.clone()).or_insert_with(|| (board(), Arc::default())).clone());
+        if main.is_none() {
+            boards.mains.remove(&config.id);
+        }
         // A model that the camera no longer lists must not wait for its frames.
         for (pool, _) in boards.models.iter().filter(|(id, _)| !config.models.contains(id)).map(|(_, parts)| parts) {
             pool.leave(&config.id);
@@ -117,15 +124,21 @@ impl Site {
             let (model, (pool, _)) = (site.models.get(id)?, boards.models.get(id)?);
             Some(pool.join(&config.id, Terms::of(config, model)))
         });
-        children::camera(CameraParts {
+        let parts = CameraParts {
             config: Arc::clone(config),
+            role: Role::Watched { main: main.as_ref().map(|(_, view)| Arc::clone(view)) },
             media: Arc::clone(&self.links.ports.media),
             feeds: feeds.collect(),
-            board,
+            board: watched,
             journal: self.links.journal.clone(),
             bus: Arc::clone(&self.links.bus_feed),
+            downstream: Arc::clone(&self.links.fanout) as _,
             clock: Arc::clone(clock),
-        })
+        };
+        let main = main.map(|(board, view)| {
+            children::camera(CameraParts { role: Role::Main(view), feeds: Vec::new(), board, ..parts.clone() })
+        });
+        std::iter::once(children::camera(parts)).chain(main).collect()
     }
 
     fn model(&self, config: &Arc<Model>) -> ChildSpec {
@@ -239,6 +252,7 @@ impl Site {
         // Against the direction of the data: who is fed goes after who feeds.
         for id in old.cameras.keys().filter(|id| !new.cameras.contains_key(*id)) {
             self.remove(&self.cameras, id.as_str()).await;
+            self.remove(&self.cameras, &main_of(id)).await;
             self.forget_camera(id);
         }
         for id in old.models.keys().filter(|id| !new.models.contains_key(*id)) {
@@ -265,14 +279,20 @@ impl Site {
         for (_, model) in changed(&old.models, &new.models) {
             self.put(&self.models, self.model(model)).await;
         }
-        for (_, camera) in changed(&old.cameras, &new.cameras) {
-            self.put(&self.cameras, self.camera(camera)).await;
+        for (id, camera) in changed(&old.cameras, &new.cameras) {
+            if camera.substream.is_none() {
+                self.remove(&self.cameras, &main_of(id)).await;
+            }
+            for spec in self.camera(camera) {
+                self.put(&self.cameras, spec).await;
+            }
         }
     }
 
     fn forget_camera(&self, id: &CameraId) {
         let mut boards = self.boards.write();
         boards.cameras.remove(id);
+        boards.mains.remove(id);
         for (pool, _) in boards.models.values() {
             pool.leave(id);
         }
@@ -314,6 +334,11 @@ impl Site {
         self.boards.read().cameras.clone()
     }
 
+    /// The board of each main stream of a camera whose substream is watched.
+    pub fn mains(&self) -> BTreeMap<CameraId, Arc<CameraBoard>> {
+        self.boards.read().mains.iter().map(|(id, (board, _))| (id.clone(), Arc::clone(board))).collect()
+    }
+
     /// The board of each model.
     pub fn models(&self) -> BTreeMap<ModelId, Arc<ModelBoard>> {
         self.boards.read().models.iter().map(|(id, (_, board))| (id.clone(), Arc::clone(board))).collect()
@@ -343,6 +368,11 @@ impl Site {
     pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         self.root.shutdown(limit).await
     }
+}
+
+/// The name of the actor of a camera's main stream, when it has one of its own.
+fn main_of(camera: &CameraId) -> String {
+    Role::Main(Arc::default()).actor(camera)
 }
 
 /// The entries that are new or differ.

@@ -38,7 +38,7 @@ use parapet_contracts::{
     camera::SourceSpec,
     ports::{
         inference::{InferencePort, SessionOptions},
-        media::{MediaError, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
+        media::{Attention, MediaError, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
     },
 };
 use parapet_inference_ort::OrtInference;
@@ -328,6 +328,8 @@ impl MediaStream for Feeder {
     fn stats(&self) -> MediaStats {
         MediaStats::default()
     }
+
+    fn set_attention(&self, _: Attention) {}
 }
 
 struct Nobody;

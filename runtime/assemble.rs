@@ -143,6 +143,7 @@ fn last_will(site: &SiteId, clock: &dyn Clock) -> anyhow::Result<BusMessage> {
         ts: clock.now(),
         health: Health::Offline,
         reason: Some("the connection was lost without a word".to_owned()),
+        picture: None,
     };
     let payload = CloudEvent::status(&status).to_json().context("the last will")?.into();
     Ok(BusMessage { topic: Topic::site_status(site).to_string(), payload, content_type: CONTENT_TYPE, retain: true })

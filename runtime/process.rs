@@ -78,7 +78,7 @@ impl SiteProcess {
             vec![http_child(listener, AppState { site: Arc::clone(site), metrics, reload })]
         })
         .await?;
-        site.links().bus_feed.status(None, Health::Online, None);
+        site.links().bus_feed.site(Health::Online, None);
         let slow = site.settled(SETTLE).await;
         if !slow.is_empty() {
             tracing::warn!(actors = slow.join(", "), "still starting after {} s", SETTLE.as_secs());
@@ -114,7 +114,7 @@ impl SiteProcess {
 
     async fn stop(self) -> ShutdownReport {
         let started = Instant::now();
-        self.site.links().bus_feed.status(None, Health::Offline, Some("stopped in order".to_owned()));
+        self.site.links().bus_feed.site(Health::Offline, Some("stopped in order".to_owned()));
         // The configured time is that of the whole process: what comes after the tree has its share of it.
         let report = self.site.shutdown(self.shutdown.saturating_sub(AFTER_THE_TREE).max(self.shutdown / 2)).await;
         let left = || self.shutdown.saturating_sub(started.elapsed() + crate::cli::LEAVING);

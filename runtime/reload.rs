@@ -49,13 +49,13 @@ pub async fn follow(folder: PathBuf, site: Arc<Site>, journal: Journal, board: R
                 tell_change(&loaded, &changes);
                 // What holds for the site as a whole takes effect at the next start: until then what runs is what is shown.
                 site.apply(SiteConfig { site: Arc::clone(&running.site), ..loaded.config }).await;
-                site.links().bus_feed.status(None, Health::Online, None);
+                site.links().bus_feed.site(Health::Online, None);
             }
             ReloadEvent::Refused(problems) => {
                 for problem in &problems.list {
                     journal.report(Failure::new("site", "config", format!("the old configuration stays: {problem}")));
                 }
-                site.links().bus_feed.status(None, Health::Degraded, Some(in_one_sentence(&problems)));
+                site.links().bus_feed.site(Health::Degraded, Some(in_one_sentence(&problems)));
                 board.set(Some(problems));
             }
         }

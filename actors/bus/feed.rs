@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parapet_contracts::{
     CameraId, Clock, DetectionEvent, SiteId,
-    status::{Health, StatusEvent},
+    status::{Health, PictureFault, StatusEvent},
     topics::Topic,
 };
 use parking_lot::Mutex;
@@ -49,20 +49,36 @@ impl BusFeed {
         }
     }
 
-    /// Says how a camera, or with `None` the site, is.
-    pub fn status(&self, camera: Option<&CameraId>, health: Health, reason: Option<String>) {
-        let topic = match camera {
-            Some(camera) => Topic::camera_status(&self.site, camera),
-            None => Topic::site_status(&self.site),
-        };
-        let event = StatusEvent {
-            id: Uuid::now_v7(),
-            site: self.site.clone(),
-            camera: camera.cloned(),
-            ts: self.clock.now(),
-            health,
-            reason,
-        };
+    /// Says how the site is.
+    pub fn site(&self, health: Health, reason: Option<String>) {
+        self.say(&Topic::site_status(&self.site), self.status(None, health, reason, None));
+    }
+
+    /// Says how a camera is, and returns what was said.
+    pub fn camera(
+        &self,
+        camera: &CameraId,
+        health: Health,
+        reason: Option<String>,
+        picture: Option<PictureFault>,
+    ) -> StatusEvent {
+        let event = self.status(Some(camera), health, reason, picture);
+        self.say(&Topic::camera_status(&self.site, camera), event.clone());
+        event
+    }
+
+    fn status(
+        &self,
+        camera: Option<&CameraId>,
+        health: Health,
+        reason: Option<String>,
+        picture: Option<PictureFault>,
+    ) -> StatusEvent {
+        let (id, site, camera, ts) = (Uuid::now_v7(), self.site.clone(), camera.cloned(), self.clock.now());
+        StatusEvent { id, site, camera, ts, health, reason, picture }
+    }
+
+    fn say(&self, topic: &Topic, event: StatusEvent) {
         self.statuses.lock().insert(topic.to_string(), Status { event, told: false });
         self.status_changed.notify_one();
     }

@@ -2,31 +2,35 @@
 //!
 //! It promises: nothing here blocks, opening and closing happen off-thread; a stream that fails, ends, or falls silent for
 //! `stall_after` is closed and opened again after a pause that grows, with jitter; every such failure is in the journal; what a
-//! stream says after it was given up is not heard; the device is released however the actor ends.
+//! stream says after it was given up is not heard; the device is released however the actor ends; what an idle camera does not decode
+//! is decoded again as soon as something moves.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use parapet_config::Camera;
 use parapet_contracts::{
-    Clock, ErrorKind,
-    ports::media::{MediaError, MediaEvent, MediaPort, MediaStream},
-    status::Health,
+    Clock, ErrorKind, Frame,
+    camera::SourceSpec,
+    ports::media::{Attention, MediaError, MediaEvent, MediaPort, MediaStream},
+    status::PictureFault,
 };
 use parapet_supervision::Backoff;
+use parking_lot::Mutex;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::{CameraBoard, CameraState, sink::StreamSink};
-use crate::{
-    bus::BusFeed,
-    journal::{Failure, Journal},
-    model::Feed,
+use super::{
+    CameraBoard, CameraState, Downstream, Role,
+    patience::{Patience, Silence},
+    sink::StreamSink,
+    watch::Onlooker,
 };
+use crate::{bus::BusFeed, journal::Journal, model::Feed};
 
 /// How often the watchdog looks.
 const TICK: Duration = Duration::from_millis(250);
@@ -47,6 +51,8 @@ pub struct CameraActor;
 pub struct CameraParts {
     /// Its file.
     pub config: Arc<Camera>,
+    /// Which of its streams.
+    pub role: Role,
     /// Opens its source.
     pub media: Arc<dyn MediaPort>,
     /// The models that look at it.
@@ -57,8 +63,17 @@ pub struct CameraParts {
     pub journal: Journal,
     /// Tells others how it is.
     pub bus: Arc<BusFeed>,
+    /// Hears of it too, and knows what is followed.
+    pub downstream: Arc<dyn Downstream>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl CameraParts {
+    /// The stream that this actor keeps open.
+    pub fn source(&self) -> &SourceSpec {
+        if self.role.is_main() { &self.config.source } else { self.config.watched() }
+    }
 }
 
 /// What a camera is told.
@@ -77,6 +92,15 @@ pub enum CameraMessage {
         /// What.
         event: MediaEvent,
     },
+    /// Other frames are worth decoding now.
+    Attention,
+    /// Something is wrong with the picture, or nothing is any more.
+    Picture {
+        /// What.
+        fault: Option<PictureFault>,
+        /// The frame that shows it.
+        frame: Box<Frame>,
+    },
     /// The watchdog looks.
     Tick,
     /// The pause is over.
@@ -88,10 +112,17 @@ pub enum CameraMessage {
 
 /// The actor's state.
 pub struct CameraStateData {
-    parts: CameraParts,
+    pub(super) parts: CameraParts,
     /// Counts attempts; the number of the stream that counts now.
     current: Arc<AtomicU64>,
     warnings: Arc<AtomicUsize>,
+    onlooker: Arc<Mutex<Onlooker>>,
+    /// Whether only keyframes are worth decoding: said by the decoder's thread, or here for a main stream.
+    idle: Arc<AtomicBool>,
+    patience: Patience,
+    /// The keyframes of this camera are too far apart to live on them.
+    never_idle: bool,
+    pub(super) fault: Option<PictureFault>,
     open: Option<Guard>,
     phase: Phase,
     /// Failures since a stream last proved good.
@@ -140,8 +171,14 @@ impl Actor for CameraActor {
             .as_str()
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        let (onlooker, stall_after) = (Onlooker::new(&parts.config), parts.config.stall_after);
         let mut state = CameraStateData {
             parts,
+            onlooker: Arc::new(Mutex::new(onlooker)),
+            idle: Arc::default(),
+            patience: Patience::new(stall_after),
+            never_idle: false,
+            fault: None,
             current: Arc::default(),
             warnings: Arc::default(),
             open: None,
@@ -168,13 +205,18 @@ impl Actor for CameraActor {
         let current = state.current.load(Ordering::Acquire);
         match message {
             CameraMessage::Opened { stream, result } if stream == current => match result {
-                Ok(open) => state.open = Some(Guard(Some(open))),
+                Ok(open) => {
+                    state.open = Some(Guard(Some(open)));
+                    state.attend();
+                }
                 Err(error) => state.fail(&myself, &error),
             },
             // The attempt was given up meanwhile: close what it opened, off-thread.
             CameraMessage::Opened { result, .. } => drop(result.map(|stream| Guard(Some(stream)))),
             CameraMessage::Media { stream, event } if stream == current => state.on_event(&myself, event),
             CameraMessage::Media { .. } => {}
+            CameraMessage::Attention => state.attend(),
+            CameraMessage::Picture { fault, frame } => state.judge_picture(fault, *frame),
             CameraMessage::Tick => {
                 state.watch(&myself);
                 myself.send_after(TICK, || CameraMessage::Tick);
@@ -204,14 +246,14 @@ impl CameraStateData {
         let sink = Arc::new(StreamSink {
             stream,
             current: Arc::clone(&self.current),
-            board: Arc::clone(&parts.board),
-            feeds: parts.feeds.clone(),
-            clock: Arc::clone(&parts.clock),
+            parts: parts.clone(),
+            onlooker: Arc::clone(&self.onlooker),
+            idle: Arc::clone(&self.idle),
             actor: myself.clone(),
             warnings: Arc::clone(&self.warnings),
         });
         self.phase = Phase::Opening { since: parts.clock.monotonic(), frames: parts.board.frames() };
-        let (media, source, myself) = (Arc::clone(&parts.media), parts.config.source.clone(), myself.clone());
+        let (media, source, myself) = (Arc::clone(&parts.media), parts.source().clone(), myself.clone());
         tokio::task::spawn_blocking(move || {
             let result = media.open(&source, sink);
             if let Err(error) = myself.cast(CameraMessage::Opened { stream, result }) {
@@ -220,6 +262,25 @@ impl CameraStateData {
         });
         if self.parts.board.state() != CameraState::Waiting {
             self.enter(CameraState::Connecting, None);
+        }
+    }
+
+    /// Tells the open stream which frames are worth decoding.
+    fn attend(&mut self) {
+        let idle = self.idle.load(Ordering::Acquire) && !self.never_idle;
+        let attention = if idle { Attention::Keyframes } else { Attention::All };
+        self.patience.turn(attention, self.parts.clock.monotonic());
+        self.parts.board.set_attention(attention);
+        if let Some(Guard(Some(open))) = &self.open {
+            open.set_attention(attention);
+        }
+    }
+
+    /// A main stream is worth decoding while something is followed.
+    fn follow(&mut self) {
+        let idle = !self.parts.downstream.is_followed(&self.parts.config.id);
+        if self.parts.role.is_main() && self.idle.swap(idle, Ordering::AcqRel) != idle {
+            self.attend();
         }
     }
 
@@ -235,7 +296,7 @@ impl CameraStateData {
                 self.warnings.fetch_sub(1, Ordering::Relaxed);
                 self.report("warning", text);
             }
-            MediaEvent::Ended if self.parts.config.source.is_live() => {
+            MediaEvent::Ended if self.parts.source().is_live() => {
                 let text = "the stream ended; it is opened again".to_owned();
                 self.fail(myself, &MediaError { kind: ErrorKind::Retry, code: "ended", text });
             }
@@ -251,8 +312,11 @@ impl CameraStateData {
     fn watch(&mut self, myself: &ActorRef<CameraMessage>) {
         let now = self.parts.clock.monotonic();
         if let Some(Guard(Some(open))) = &self.open {
-            self.parts.board.set_open_stats(open.stats());
+            let stats = open.stats();
+            self.patience.received(stats.bytes_in, now);
+            self.parts.board.set_open_stats(stats);
         }
+        self.follow();
         match self.phase {
             Phase::Opening { since, frames } => {
                 if self.parts.board.frames() > frames {
@@ -267,8 +331,17 @@ impl CameraStateData {
                     self.failures = 0;
                 }
                 let age = self.parts.board.last_frame_age().unwrap_or_default();
-                if age > self.parts.config.stall_after {
-                    self.stalled(myself, age, "no frame came for");
+                match self.patience.judge(age, now) {
+                    Silence::Fine => {}
+                    Silence::Dead => self.stalled(myself, age, "no frame came for"),
+                    Silence::KeyframesTooRare => {
+                        self.never_idle = true;
+                        self.attend();
+                        let text = "its keyframes are too far apart to live on them while nothing moves: all frames are decoded; set the camera to a keyframe every few seconds";
+                        self.report("keyframes", text.to_owned());
+                        // The keyframe that is awaited now has as long as the first one of a stream.
+                        self.phase = Phase::Opening { since: now, frames: self.parts.board.frames() };
+                    }
                 }
             }
             Phase::Idle | Phase::Pausing => {}
@@ -295,12 +368,6 @@ impl CameraStateData {
         myself.send_after(pause, move || CameraMessage::Retry { after });
     }
 
-    /// An error's text with the place that it is about, once.
-    fn placed(&self, text: &str) -> String {
-        let place = self.parts.config.source.location.to_string();
-        if text.starts_with(&place) { text.to_owned() } else { format!("{place}: {text}") }
-    }
-
     /// Gives the open stream up: from here on it is not heard any more.
     fn close(&mut self) {
         self.current.fetch_add(1, Ordering::AcqRel);
@@ -310,23 +377,8 @@ impl CameraStateData {
             }
             self.parts.board.stream_closed();
         }
-    }
-
-    fn enter(&self, state: CameraState, reason: Option<String>) {
-        if !self.parts.board.enter(state) {
-            return;
+        if let Role::Main(view) = &self.parts.role {
+            view.clear();
         }
-        let health = match state {
-            CameraState::Live => Health::Online,
-            CameraState::Connecting => Health::Starting,
-            CameraState::Waiting => Health::Failed,
-            CameraState::Disabled | CameraState::Ended | CameraState::Stopped => Health::Offline,
-        };
-        tracing::info!(camera = %self.parts.config.id, ?state, "camera");
-        self.parts.bus.status(Some(&self.parts.config.id), health, reason);
-    }
-
-    fn report(&self, kind: &str, text: String) {
-        self.parts.journal.report(Failure::new(format!("cameras/{}", self.parts.config.id), kind, text));
     }
 }

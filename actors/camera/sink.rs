@@ -1,18 +1,21 @@
-//! What the decoder's threads call: hands frames to the models and events to the actor, and never waits.
+//! What the decoder's threads call: looks whether a frame is wanted, hands it to the models and events to the actor, and never waits.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
 use parapet_contracts::{
-    Clock, Frame,
-    ports::media::{MediaEvent, MediaFrame, MediaSink},
+    Frame, MainView,
+    ports::media::{Attention, MediaEvent, MediaFrame, MediaSink},
 };
+use parking_lot::Mutex;
 use ractor::ActorRef;
 
-use super::{CameraBoard, CameraMessage};
-use crate::model::Feed;
+use super::{
+    CameraMessage, CameraParts, Role,
+    watch::{Finding, Onlooker, focus},
+};
 
 /// Warnings that may wait in the actor's mailbox at once; more are only counted.
 const WARNINGS: usize = 8;
@@ -21,9 +24,11 @@ const WARNINGS: usize = 8;
 pub(super) struct StreamSink {
     pub(super) stream: u64,
     pub(super) current: Arc<AtomicU64>,
-    pub(super) board: Arc<CameraBoard>,
-    pub(super) feeds: Vec<Feed>,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) parts: CameraParts,
+    /// Outlives the stream: a camera that comes back is compared with what it showed before.
+    pub(super) onlooker: Arc<Mutex<Onlooker>>,
+    /// Whether only keyframes are worth decoding.
+    pub(super) idle: Arc<AtomicBool>,
     pub(super) actor: ActorRef<CameraMessage>,
     pub(super) warnings: Arc<AtomicUsize>,
 }
@@ -32,6 +37,43 @@ impl StreamSink {
     fn is_current(&self) -> bool {
         self.current.load(Ordering::Acquire) == self.stream
     }
+
+    fn watched(&self, frame: MediaFrame, main: Option<&Arc<MainView>>) {
+        let CameraParts { config, downstream, board, .. } = &self.parts;
+        let (outlook, motion) = {
+            let mut onlooker = self.onlooker.lock();
+            let outlook = onlooker.look(&frame.picture, frame.capture.at, || downstream.is_followed(&config.id));
+            (outlook, onlooker.motion())
+        };
+        board.saw(motion, outlook.wanted);
+        let idle = outlook.attention == Attention::Keyframes;
+        if self.idle.swap(idle, Ordering::AcqRel) != idle {
+            self.tell(CameraMessage::Attention);
+        }
+        let size = (frame.picture.width, frame.picture.height);
+        let frame = Frame {
+            camera: config.id.clone(),
+            index: frame.index,
+            pts: frame.pts,
+            capture: frame.capture,
+            decoded_at: self.parts.clock.monotonic(),
+            still: outlook.still,
+            focus: focus(&config.regions, size.0, size.1),
+            main: main.cloned(),
+            picture: frame.picture,
+        };
+        if let Finding::Changed(fault) = outlook.finding {
+            self.tell(CameraMessage::Picture { fault, frame: Box::new(frame.clone()) });
+        }
+        if outlook.wanted {
+            self.parts.feeds.iter().for_each(|feed| feed.offer(frame.clone()));
+        }
+    }
+
+    fn tell(&self, message: CameraMessage) {
+        // The actor is gone when nobody takes it: then its stream is about to be closed as well.
+        drop(self.actor.cast(message));
+    }
 }
 
 impl MediaSink for StreamSink {
@@ -39,18 +81,10 @@ impl MediaSink for StreamSink {
         if !self.is_current() {
             return;
         }
-        self.board.frame(frame.capture.at);
-        let frame = Frame {
-            camera: self.board.id().clone(),
-            index: frame.index,
-            pts: frame.pts,
-            capture: frame.capture,
-            decoded_at: self.clock.monotonic(),
-            still: std::time::Duration::ZERO,
-            picture: frame.picture,
-        };
-        for feed in &self.feeds {
-            feed.offer(frame.clone());
+        self.parts.board.frame(frame.capture.at);
+        match &self.parts.role {
+            Role::Watched { main } => self.watched(frame, main.as_ref()),
+            Role::Main(view) => view.put(frame.capture.at, frame.picture),
         }
     }
 
@@ -59,13 +93,12 @@ impl MediaSink for StreamSink {
             return;
         }
         if matches!(event, MediaEvent::Warning(_)) {
-            self.board.warn();
+            self.parts.board.warn();
             if self.warnings.fetch_add(1, Ordering::Relaxed) >= WARNINGS {
                 self.warnings.fetch_sub(1, Ordering::Relaxed);
                 return;
             }
         }
-        // The actor is gone when nobody takes it: then its stream is about to be closed as well.
-        drop(self.actor.cast(CameraMessage::Media { stream: self.stream, event }));
+        self.tell(CameraMessage::Media { stream: self.stream, event });
     }
 }

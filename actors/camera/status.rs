@@ -10,11 +10,14 @@ use std::{
 
 use parapet_contracts::{
     CameraId, Clock, Timestamp,
-    ports::media::{MediaStats, StreamFormat},
+    ports::media::{Attention, MediaStats, StreamFormat},
     stats::DropReason,
+    status::PictureFault,
 };
 use parking_lot::Mutex;
 use serde::Serialize;
+
+use super::watch::MotionStatus;
 
 /// What a camera is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -43,6 +46,8 @@ pub struct CameraBoard {
     frames: AtomicU64,
     reconnects: AtomicU64,
     warnings: AtomicU64,
+    /// Frames that were held back because nothing moved.
+    still: AtomicU64,
     slow: Mutex<Slow>,
 }
 
@@ -52,6 +57,9 @@ struct Slow {
     format: Option<StreamFormat>,
     last_error: Option<String>,
     last_capture: Option<Timestamp>,
+    motion: Option<MotionStatus>,
+    attention: Attention,
+    picture: Option<PictureFault>,
     /// Of the streams that were closed before the one that is open.
     past: MediaStats,
     open: MediaStats,
@@ -72,6 +80,13 @@ pub struct CameraStatus {
     pub frames_in: u64,
     /// Frames that were wanted.
     pub frames_wanted: u64,
+    /// How motion is; absent when the camera's file does not ask for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub motion: Option<MotionStatus>,
+    /// Which frames are decoded.
+    pub attention: Attention,
+    /// What is wrong with the picture; `null` when nothing is, or nothing is looked for.
+    pub picture: Option<PictureFault>,
     /// Frames that were dropped before a model could want them, by reason.
     pub dropped: Vec<(DropReason, u64)>,
     /// Mean time to decode a frame, in milliseconds.
@@ -101,11 +116,14 @@ impl CameraBoard {
             format: None,
             last_error: None,
             last_capture: None,
+            motion: None,
+            attention: Attention::All,
+            picture: None,
             past: MediaStats::default(),
             open: MediaStats::default(),
         };
-        let (last_frame, frames, reconnects, warnings) = Default::default();
-        Arc::new(Self { id, clock, last_frame, frames, reconnects, warnings, slow: Mutex::new(slow) })
+        let (last_frame, frames, reconnects, warnings, still) = Default::default();
+        Arc::new(Self { id, clock, last_frame, frames, reconnects, warnings, still, slow: Mutex::new(slow) })
     }
 
     /// The camera.
@@ -132,6 +150,24 @@ impl CameraBoard {
     /// Frames that were handed on since the site started.
     pub fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
+    }
+
+    /// Notes what was seen in the frame that [`CameraBoard::frame`] told of, and whether the models get it.
+    pub(super) fn saw(&self, motion: Option<MotionStatus>, wanted: bool) {
+        if !wanted {
+            self.still.fetch_add(1, Ordering::Relaxed);
+        }
+        if motion.is_some() {
+            self.slow.lock().motion = motion;
+        }
+    }
+
+    pub(super) fn set_attention(&self, attention: Attention) {
+        self.slow.lock().attention = attention;
+    }
+
+    pub(super) fn set_picture(&self, picture: Option<PictureFault>) {
+        self.slow.lock().picture = picture;
     }
 
     pub(super) fn warn(&self) {
@@ -180,7 +216,10 @@ impl CameraBoard {
     /// A snapshot.
     pub fn status(&self) -> CameraStatus {
         let slow = self.slow.lock();
-        let stats = sum(&slow.past, &slow.open);
+        let mut stats = sum(&slow.past, &slow.open);
+        if slow.motion.is_some() {
+            stats.dropped.push((DropReason::Still, self.still.load(Ordering::Relaxed)));
+        }
         let decoded = stats.frames_in.max(1) as f64;
         CameraStatus {
             camera: self.id.clone(),
@@ -189,6 +228,9 @@ impl CameraBoard {
             format: slow.format.clone(),
             frames_in: stats.frames_in,
             frames_wanted: stats.frames_wanted,
+            motion: slow.motion,
+            attention: slow.attention,
+            picture: slow.picture,
             dropped: stats.dropped,
             decode_ms: stats.decode_time.as_secs_f64() * 1e3 / decoded,
             bytes_in: stats.bytes_in,

@@ -180,7 +180,8 @@ impl Feeds {
         feed.counters.count_taken(now > feed.deadline(offered));
         self.totals.taken += 1;
         let receipt = Receipt::new(Arc::clone(&feed.counters));
-        Some(Job { frame, region: None, asked: feed.key.1.clone(), offered, receipt })
+        let region = frame.focus;
+        Some(Job { frame, region, asked: feed.key.1.clone(), offered, receipt })
     }
 
     /// When the frame that waits on this feed should be done.

@@ -32,8 +32,8 @@ fn camera(id: &str) -> CameraId {
 
 pub(super) fn frame(camera: &CameraId, index: u64) -> Frame {
     let capture = CaptureTime { at: Timestamp::now(), source: TimeSource::Pts };
-    let (decoded_at, still) = Default::default();
-    Frame { camera: camera.clone(), index, pts: 0.0, capture, decoded_at, still, picture: grey(8, 8) }
+    let (decoded_at, still, focus, main) = Default::default();
+    Frame { camera: camera.clone(), index, pts: 0.0, capture, decoded_at, still, focus, main, picture: grey(8, 8) }
 }
 
 fn pool() -> Arc<ModelPool> {

@@ -40,6 +40,7 @@ const FRAMES_KEPT: usize = 8;
 pub struct RuleFeed {
     rule: Arc<Rule>,
     hears_updates: bool,
+    hears_statuses: bool,
     inbox: Handoff<Observation>,
     board: Mutex<RuleBoard>,
 }
@@ -72,10 +73,12 @@ pub struct RuleStatus {
 impl RuleFeed {
     /// An empty inbox for this rule.
     pub fn new(rule: Arc<Rule>) -> Arc<Self> {
-        let hears_updates = program_for(&rule).is_ok_and(|program| program.hears_updates());
+        let (hears_updates, hears_statuses) =
+            program_for(&rule).map_or((false, false), |program| (program.hears_updates(), program.hears_statuses()));
         Arc::new(Self {
             rule,
             hears_updates,
+            hears_statuses,
             inbox: Handoff::new(CAPACITY, Overflow::DropOldest),
             board: Mutex::default(),
         })
@@ -89,6 +92,11 @@ impl RuleFeed {
     /// True when an event concerns the rule.
     pub fn wants(&self, event: &DetectionEvent) -> bool {
         self.rule.enabled && self.rule.cameras.contains(&event.camera) && (event.update.is_none() || self.hears_updates)
+    }
+
+    /// True when the status of this camera concerns the rule.
+    pub fn hears_status_of(&self, camera: &parapet_contracts::CameraId) -> bool {
+        self.rule.enabled && self.hears_statuses && self.rule.cameras.contains(camera)
     }
 
     /// Hands an observation over; never waits.
@@ -177,7 +185,10 @@ pub async fn judge(
         for observation in observations {
             fail::fail_point!("rule::judge", |text| Err(text.unwrap_or_default()));
             let started = clock.monotonic();
-            let drafts = program.on_event(&observation.event);
+            let drafts = match &observation.status {
+                Some(status) => program.on_status(status, &observation.event),
+                None => program.on_event(&observation.event),
+            };
             let took = clock.monotonic().saturating_sub(started);
             metrics::histogram!("parapet_rule_evaluation_seconds", "rule" => id.clone()).record(took);
             feed.note(program.as_ref(), took, &drafts);

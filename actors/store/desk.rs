@@ -145,7 +145,7 @@ impl Desk {
     async fn keep_picture(&self, alert: &Alert, frame: Option<Frame>) -> Option<EvidenceRef> {
         let frame = frame?;
         let (port, id, camera, ts) = (Arc::clone(&self.evidence), alert.id, alert.camera.clone(), alert.ts);
-        let kept = tokio::task::spawn_blocking(move || port.keep(id, &camera, ts, &frame.picture)).await;
+        let kept = tokio::task::spawn_blocking(move || port.keep(id, &camera, ts, &frame.best_picture())).await;
         let error = match kept {
             Ok(Ok(reference)) => return Some(reference),
             Ok(Err(EvidenceError { code, text, .. })) => {

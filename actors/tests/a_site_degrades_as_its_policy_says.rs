@@ -24,7 +24,7 @@ use parapet_contracts::{
     Alert, CaptureTime, Clock, ErrorRecord, SystemClock, TimeSource, Timestamp,
     camera::SourceSpec,
     ports::{
-        media::{MediaError, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
+        media::{Attention, MediaError, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
         probe::NoProbe,
         sink::SinkPort,
         store::{ErrorQuery, JournalFile, StoreError, StorePort},
@@ -77,6 +77,8 @@ impl MediaStream for Playing {
     fn stats(&self) -> MediaStats {
         MediaStats::default()
     }
+
+    fn set_attention(&self, _: Attention) {}
 }
 
 impl Drop for Playing {

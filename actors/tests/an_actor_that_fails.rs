@@ -25,7 +25,7 @@ use parapet_contracts::{
     Alert, CameraId, CaptureTime, Clock, ErrorKind, ErrorRecord, SystemClock, TimeSource, Timestamp,
     camera::SourceSpec,
     ports::{
-        media::{MediaError, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
+        media::{Attention, MediaError, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
         probe::NoProbe,
         sink::SinkPort,
         store::{JournalFile, StoreError, StorePort},
@@ -67,6 +67,8 @@ impl MediaStream for Playing {
     fn stats(&self) -> MediaStats {
         MediaStats::default()
     }
+
+    fn set_attention(&self, _: Attention) {}
 }
 
 impl Drop for Playing {

@@ -4,12 +4,19 @@
 
 mod follow;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use parapet_contracts::{
     CameraId, ModelId, Polygon, RuleId, Secret, Segment, Severity, SiteId, UploaderId,
     camera::{Link, Place, SourceSpec},
     ports::{inference::Device, store::Retention},
+    status::PictureFault,
 };
 
 /// How long after it was decoded a frame should have been looked at when no file says otherwise.
@@ -133,6 +140,16 @@ pub struct Camera {
     pub enabled: bool,
     /// Where its pictures come from.
     pub source: SourceSpec,
+    /// Where those pictures come from that the models look at, when not from `source`.
+    pub substream: Option<SourceSpec>,
+    /// Frames are held back while nothing moves.
+    pub motion: Option<MotionConfig>,
+    /// Only keyframes are decoded while nothing moves.
+    pub idle_keyframes: bool,
+    /// What is told when the picture shows it.
+    pub picture_faults: BTreeSet<PictureFault>,
+    /// Areas that matter; all of the picture when there is none.
+    pub regions: Vec<Polygon>,
     /// A frame must come within this time, or the source is opened anew.
     pub stall_after: Duration,
     /// Who goes first when a model can't look at everything.
@@ -153,6 +170,73 @@ pub struct Camera {
     pub sim: Option<String>,
     /// Free words.
     pub tags: Vec<String>,
+}
+
+impl Camera {
+    /// A camera that has nothing but a source: no model, no zone, and nothing is looked for in its picture.
+    pub fn new(id: CameraId, source: SourceSpec) -> Self {
+        Self {
+            name: id.to_string(),
+            id,
+            enabled: true,
+            source,
+            substream: None,
+            motion: None,
+            idle_keyframes: false,
+            picture_faults: BTreeSet::new(),
+            regions: Vec::new(),
+            stall_after: Duration::from_secs(4),
+            priority: Priority::Normal,
+            seen_within: None,
+            models: Vec::new(),
+            zones: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            place: None,
+            link: None,
+            sim: None,
+            tags: Vec::new(),
+        }
+    }
+
+    /// The stream that the models look at.
+    pub fn watched(&self) -> &SourceSpec {
+        self.substream.as_ref().unwrap_or(&self.source)
+    }
+}
+
+/// Which frames are held back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MotionConfig {
+    /// A look is taken this often although nothing moves.
+    pub every: Duration,
+    /// For how long after the last motion every frame is looked at.
+    pub hold: Duration,
+    /// How little has to move.
+    pub sensitivity: Sensitivity,
+    /// Areas in which motion is none.
+    pub masks: Vec<Polygon>,
+}
+
+impl Default for MotionConfig {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(10),
+            hold: Duration::from_secs(3),
+            sensitivity: Sensitivity::Medium,
+            masks: Vec::new(),
+        }
+    }
+}
+
+/// How little has to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sensitivity {
+    /// Much.
+    Low,
+    /// A person far away.
+    Medium,
+    /// Half of that, and of less contrast.
+    High,
 }
 
 /// A model.

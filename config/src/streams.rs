@@ -1,8 +1,8 @@
 //! The streams that a rule's SQL can read.
 //!
 //! `detections` has one row for each object of each frame, `frames` one for each frame, also when nothing was seen, `tracks`
-//! one for each track that is new, goes on or ends in a frame, and `updates` one for each thing that a following model says of an
-//! object. The columns are those of `docs/events.md`; whoever feeds an engine fills exactly them.
+//! one for each track that is new, goes on or ends in a frame, `updates` one for each thing that a following model says of an
+//! object, and `status` one for each change of a camera's status. The columns are those of `docs/events.md`; whoever feeds an engine fills exactly them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,12 +15,12 @@ use parapet_rule_sql::{
 pub const DETECTIONS: &str = "detections";
 /// One row for each frame that a model looked at.
 pub const FRAMES: &str = "frames";
-
 /// One row for each change of a track: it is new, it was seen again, it ended.
 pub const TRACKS: &str = "tracks";
-
 /// One row for each thing that a model says that follows another one.
 pub const UPDATES: &str = "updates";
+/// One row for each change of a camera's status.
+pub const STATUS: &str = "status";
 
 /// The streams with their columns.
 pub fn catalog() -> Catalog {
@@ -94,6 +94,17 @@ pub fn catalog() -> Catalog {
     catalog.add(stream(DETECTIONS, detections));
     catalog.add(stream(FRAMES, frames));
     catalog.add(stream(TRACKS, tracks));
+    catalog.add(stream(
+        STATUS,
+        vec![
+            ("site", Type::String),
+            ("camera", Type::String),
+            ("ts", Type::Datetime),
+            ("health", Type::String),
+            ("picture", Type::String),
+            ("reason", Type::String),
+        ],
+    ));
     catalog.add(stream(UPDATES, updates));
     catalog
 }

@@ -125,6 +125,24 @@ fn the_examples_of_the_page_on_models_are_a_valid_site() {
 }
 
 #[test]
+fn the_examples_of_the_page_on_cameras_are_a_valid_site() {
+    let page = std::fs::read_to_string(docs("cameras.md")).unwrap();
+    let files = examples(&page);
+    let site = TestSite::new(&[("models/people.yaml", "kind: null\nlabels: [person, car]\n")]);
+    for (name, text) in &files {
+        site.write(name, text);
+    }
+    let loaded = site.load().unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(loaded.warnings, []);
+    let config = &loaded.config;
+    assert_eq!((config.cameras.len(), config.rules.len(), files.len()), (3, 1, 4));
+    let [dock, gate, yard] = &config.cameras.values().collect::<Vec<_>>()[..] else { panic!() };
+    assert!(gate.motion.is_some() && gate.idle_keyframes && !gate.regions.is_empty());
+    assert!(yard.substream.is_some() && yard.picture_faults.len() == 5);
+    assert_eq!(dock.zones["ramp"].0[0], [0.1, 0.5], "pixels become fractions");
+}
+
+#[test]
 fn the_examples_of_the_guide_are_a_valid_site() {
     let page = std::fs::read_to_string(docs("guide-your-own-camera.md")).unwrap();
     let files = examples(&page);

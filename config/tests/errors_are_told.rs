@@ -50,7 +50,7 @@ fn mistakes_in_a_camera_file() {
     for (told, expected) in [
         (
             camera(&format!("{RTSP}fsp: 5fps\n")),
-            "cameras/gate.yaml:2:1: unknown key `fsp`; did you mean `fps`? Known keys: `enabled`, `fps`, `latency`, `lines`, `link`, `models`, `name`, `pace`, `password`, `place`, `repeat`, `sim`, `source`, `stall_after`, `tags`, `transport`, `username`, `zones`",
+            "cameras/gate.yaml:2:1: unknown key `fsp`; did you mean `fps`? Known keys: `enabled`, `fps`, `idle`, `latency`, `lines`, `link`, `models`, `motion`, `name`, `pace`, `password`, `picture_faults`, `pixels`, `place`, `priority`, `regions`, `repeat`, `seen_within`, `sim`, `source`, `stall_after`, `substream`, `tags`, `transport`, `username`, `zones`",
         ),
         (
             camera(&format!("{RTSP}stall_after: 5 bananas\n")),
@@ -118,7 +118,43 @@ fn mistakes_in_a_camera_file() {
         ),
         (
             camera(&format!("{RTSP}zones:\n  dock: [[0, 0], [1, 0], [1, 1.5]]\n")),
-            "cameras/gate.yaml:3:30: expected a number from 0 to 1, found `1.5`",
+            "cameras/gate.yaml:3:30: this point lies outside of the picture: `1.5`; the picture's height is 1: points are fractions of it, unless the file says what they are pixels of, for example `pixels: [1280, 720]`",
+        ),
+        (
+            camera(&format!("{RTSP}pixels: [1280, 720]\nzones:\n  dock: [[0, 0], [1300, 0], [640, 700]]\n")),
+            "cameras/gate.yaml:4:19: this point lies outside of the picture: `1300`; the picture's width is 1280 pixels, as `pixels` says",
+        ),
+        (
+            camera(&format!("{RTSP}pixels: [1280, 720]\nlines: {{gate: [[640, 0], [640, 721]]}}\n")),
+            "cameras/gate.yaml:3:32: this point lies outside of the picture: `721`; the picture's height is 720 pixels, as `pixels` says",
+        ),
+        (
+            camera(&format!("{RTSP}regions: [[[0.1, 0.1], [0.9, 0.1]]]\n")),
+            "cameras/gate.yaml:2:11: this polygon has no area; its corners must not lie on one line",
+        ),
+        (
+            camera(&format!("{RTSP}motion: {{masks: [[[0, 0], [2, 1]]]}}\n")),
+            "cameras/gate.yaml:2:28: this point lies outside of the picture: `2`; the picture's width is 1: points are fractions of it, unless the file says what they are pixels of, for example `pixels: [1280, 720]`",
+        ),
+        (
+            camera(&format!("{RTSP}zones: {{dock: [[-0.1, 0], [1, 0], [1, 1]]}}\n")),
+            "cameras/gate.yaml:2:17: expected a number of at least 0, found `-0.1`",
+        ),
+        (
+            camera(&format!("{RTSP}idle: keyframes\n")),
+            "cameras/gate.yaml:2:1: `idle: keyframes` needs `motion`; add `motion: {}`, which notices that a camera is not idle any more",
+        ),
+        (
+            camera(&format!("{RTSP}substream: rtsp://cam/1\n")),
+            "cameras/gate.yaml:2:12: `substream` and `source` are the same; give the address of the smaller stream, or remove `substream`",
+        ),
+        (
+            camera(&format!("{RTSP}substream: rtsp://admin:hunter2@cam/2\n")),
+            "cameras/gate.yaml:2:12: the address holds a user or password, and addresses are shown; move them to `username:` and `password:`, for example `password: ${env:CAMERA_PASSWORD}`",
+        ),
+        (
+            camera(&format!("{RTSP}picture_faults: [coverd]\n")),
+            "cameras/gate.yaml:2:18: expected one of `covered`, `moved`, `frozen`, `dark`, `defocused`, found `coverd`; did you mean `covered`?",
         ),
         (
             camera(&format!("{RTSP}zones:\n  dock: [[0, 0], [1, 1], [1, 0], [0, 1]]\n")),

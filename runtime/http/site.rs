@@ -52,6 +52,9 @@ pub struct CameraInfo {
     sim: Option<String>,
     tags: Vec<String>,
     status: CameraStatus,
+    /// Of its main stream, when the models look at another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    main: Option<CameraStatus>,
 }
 
 /// A rule: what its file says, and how it fares.
@@ -161,7 +164,7 @@ fn site_info(state: &AppState) -> SiteInfo {
 }
 
 fn camera_infos(state: &AppState) -> Vec<CameraInfo> {
-    let (config, boards) = (state.site.config(), state.site.cameras());
+    let (config, boards, mains) = (state.site.config(), state.site.cameras(), state.site.mains());
     let info = |(id, camera): (&CameraId, &std::sync::Arc<parapet_config::Camera>)| {
         boards.get(id).map(|board| CameraInfo {
             id: id.to_string(),
@@ -177,6 +180,7 @@ fn camera_infos(state: &AppState) -> Vec<CameraInfo> {
             sim: camera.sim.clone(),
             tags: camera.tags.clone(),
             status: board.status(),
+            main: mains.get(id).map(|board| board.status()),
         })
     };
     config.cameras.iter().filter_map(info).collect()

@@ -3,6 +3,7 @@
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use parapet_actors::site::Site;
+use parapet_contracts::{ports::media::Attention, status::PictureFault};
 
 /// Upper bounds in seconds that tell a frame's steps apart, from a tenth of a millisecond to ten seconds.
 const SECONDS: [f64; 15] =
@@ -44,8 +45,26 @@ pub fn describe_site(site: &Site) {
         gauge!("parapet_camera_decode_seconds", "camera" => camera.clone()).set(status.decode_ms / 1e3);
         gauge!("parapet_camera_up_info", "camera" => camera.clone())
             .set(f64::from(u8::from(status.state == parapet_actors::camera::CameraState::Live)));
+        for fault in PictureFault::ALL {
+            gauge!("parapet_camera_picture_fault_info", "camera" => camera.clone(), "fault" => fault.as_str())
+                .set(f64::from(u8::from(status.picture == Some(fault))));
+        }
+        gauge!("parapet_camera_idle_info", "camera" => camera.clone())
+            .set(f64::from(u8::from(status.attention == Attention::Keyframes)));
+        if let Some(motion) = status.motion {
+            gauge!("parapet_camera_motion_ratio", "camera" => camera.clone()).set(f64::from(motion.share));
+        }
         if let Some(age) = status.last_frame_age_s {
             gauge!("parapet_camera_frame_age_seconds", "camera" => camera).set(age);
+        }
+    }
+    for (id, board) in site.mains() {
+        let (status, camera) = (board.status(), id.to_string());
+        counter!("parapet_camera_main_frames_total", "camera" => camera.clone()).absolute(status.frames_in);
+        counter!("parapet_camera_main_bytes_total", "camera" => camera.clone()).absolute(status.bytes_in);
+        for (reason, count) in status.dropped {
+            counter!("parapet_camera_main_dropped_total", "camera" => camera.clone(), "reason" => reason.as_str())
+                .absolute(count);
         }
     }
     for (id, board) in site.models() {

@@ -26,13 +26,14 @@ use super::{
     tally::Tally,
 };
 
-type Key = (CameraId, ModelId);
+/// The scenes of each camera, by model.
+type Scenes = HashMap<CameraId, HashMap<ModelId, SceneOf>>;
 
 /// See the module.
 #[derive(Default)]
 pub struct Tracks {
     last_id: AtomicU64,
-    followed: ArcSwap<HashMap<Key, SceneOf>>,
+    followed: ArcSwap<Scenes>,
 }
 
 /// What was counted of a camera as one model sees it.
@@ -55,15 +56,16 @@ impl Tracks {
     /// Follows, from now on, what this configuration asks for. What was followed before keeps its tracks.
     pub fn configure(&self, config: &SiteConfig) {
         let old = self.followed.load();
-        let mut new = HashMap::new();
+        let mut new = Scenes::new();
         for camera in config.cameras.values() {
             let geometry = Arc::new(Geometry { zones: camera.zones.clone(), lines: camera.lines.clone() });
             let models = camera.models.iter().filter(|id| config.models.get(*id).is_some_and(|model| model.track));
             for model in models {
-                let key = (camera.id.clone(), model.clone());
-                let scene = old.get(&key).map(|followed| Arc::clone(&followed.scene));
+                let before = old.get(&camera.id).and_then(|scenes| scenes.get(model));
+                let scene = before.map(|followed| Arc::clone(&followed.scene));
                 let scene = scene.unwrap_or_else(|| Arc::new(Mutex::new(Scene::new(Settings::default()))));
-                new.insert(key, SceneOf { geometry: Arc::clone(&geometry), scene });
+                let scene = SceneOf { geometry: Arc::clone(&geometry), scene };
+                new.entry(camera.id.clone()).or_default().insert(model.clone(), scene);
             }
         }
         self.followed.store(Arc::new(new));
@@ -74,7 +76,8 @@ impl Tracks {
     /// nothing moved.
     pub fn observe(&self, model: &ModelId, frame: &Frame, still: Duration, objects: &mut [Object]) -> SceneUpdate {
         let followed = self.followed.load();
-        let Some(SceneOf { geometry, scene }) = followed.get(&(frame.camera.clone(), model.clone())) else {
+        let scene = followed.get(&frame.camera).and_then(|scenes| scenes.get(model));
+        let Some(SceneOf { geometry, scene }) = scene else {
             return SceneUpdate::default();
         };
         let look = Look { at: frame.capture.at, size: (frame.picture.width, frame.picture.height), still };
@@ -113,10 +116,9 @@ impl Tracks {
     /// What was counted of a camera, by model.
     pub fn of(&self, camera: &CameraId) -> Vec<Followed> {
         let followed = self.followed.load();
-        let own = followed.iter().filter(|((id, _), _)| id == camera);
-        let mut own: Vec<_> = own
-            .map(|((_, model), of)| Followed { model: model.clone(), tally: of.scene.lock().tally().clone() })
-            .collect();
+        let own = followed.get(camera).into_iter().flatten();
+        let mut own: Vec<_> =
+            own.map(|(model, of)| Followed { model: model.clone(), tally: of.scene.lock().tally().clone() }).collect();
         own.sort_by(|a, b| a.model.cmp(&b.model));
         own
     }
@@ -124,7 +126,7 @@ impl Tracks {
     /// True while an object of this camera is followed that does not stand still.
     pub fn moving(&self, camera: &CameraId) -> bool {
         let followed = self.followed.load();
-        followed.iter().any(|((id, _), of)| id == camera && of.scene.lock().tally().moving > 0)
+        followed.get(camera).is_some_and(|scenes| scenes.values().any(|of| of.scene.lock().tally().moving > 0))
     }
 }
 
@@ -166,8 +168,8 @@ mod tests {
         let capture = CaptureTime { at, source: TimeSource::Pts };
         let camera = CameraId::new("gate").unwrap();
         let picture = grey(100, 100);
-        let (decoded_at, still) = Default::default();
-        let frame = Frame { camera, index: 0, pts: 0.0, capture, decoded_at, still, picture };
+        let (decoded_at, still, focus, main) = Default::default();
+        let frame = Frame { camera, index: 0, pts: 0.0, capture, decoded_at, still, focus, main, picture };
         let bbox = [10.0, 10.0, 30.0, 70.0].into();
         let mut objects = [Object::new("person", 0, 0.9, bbox)];
         tracks.observe(&ModelId::new(model).unwrap(), &frame, Duration::ZERO, &mut objects);

@@ -57,6 +57,18 @@ pub enum Location {
     },
 }
 
+impl Location {
+    /// True when an end of the stream is a failure, since the source never ends by itself.
+    pub fn is_live(&self) -> bool {
+        match self {
+            Self::Rtsp { .. } | Self::Device { .. } | Self::Test { .. } => true,
+            // An MP4 behind HTTP ends; an MJPEG camera does not. Both are watched and opened again.
+            Self::Http { .. } => true,
+            Self::File { repeat, .. } | Self::Images { repeat, .. } => *repeat,
+        }
+    }
+}
+
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -128,12 +140,7 @@ impl SourceSpec {
 
     /// True when an end of the stream is a failure, since the source never ends by itself.
     pub fn is_live(&self) -> bool {
-        match &self.location {
-            Location::Rtsp { .. } | Location::Device { .. } | Location::Test { .. } => true,
-            // An MP4 behind HTTP ends; an MJPEG camera does not. Both are watched and opened again.
-            Location::Http { .. } => true,
-            Location::File { repeat, .. } | Location::Images { repeat, .. } => *repeat,
-        }
+        self.location.is_live()
     }
 }
 

@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     Attribute, Attributes, BBox, EndedTrack, EvidenceRef, ModelId, Object, RuleId, Severity, Step, TimeSource, Track,
     UpdateOf,
-    status::{Health, StatusEvent},
+    status::{Health, PictureFault, StatusEvent},
 };
 use uuid::Uuid;
 
@@ -116,6 +116,7 @@ fn status(camera: Option<&str>) -> StatusEvent {
         ts: "2026-11-23T06:31:00Z".parse().unwrap(),
         health: Health::Degraded,
         reason: Some("no frame for 5 s".into()),
+        picture: camera.map(|_| PictureFault::Covered),
     }
 }
 

@@ -74,6 +74,13 @@ id!(/** A model: the name of its file in `models/`. */ ModelId);
 id!(/** A rule: the name of its file in `rules/`. */ RuleId);
 id!(/** An uploader: the name of its file in `uploaders/`. */ UploaderId);
 
+impl ModelId {
+    /// What stands for the model in an alert that no model led to: a camera's status did.
+    pub fn status() -> Self {
+        Self("status".into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -84,6 +91,7 @@ mod tests {
         for good in ["gate-north", "a", "0", "cam_2", &"x".repeat(63)] {
             assert_eq!(CameraId::new(good).unwrap().as_str(), good);
         }
+        assert!(is_valid_id(ModelId::status().as_str()));
         for bad in ["", "-a", "A", "a/b", "a+b", "#", "ü", "a b", "..", &"x".repeat(64)] {
             assert!(CameraId::new(bad).is_err(), "{bad:?} was taken");
         }

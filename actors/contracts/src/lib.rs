@@ -26,7 +26,7 @@ pub use attribute::{Attribute, Attributes, Step, UpdateOf};
 pub use clock::{Clock, SystemClock};
 pub use error::{ErrorKind, ErrorRecord};
 pub use event::{DetectionEvent, EndedTrack, Object, Track};
-pub use frame::{CaptureTime, Frame, TimeSource};
+pub use frame::{CaptureTime, Frame, MainView, TimeSource};
 pub use geometry::{BBox, Polygon, Segment, Side};
 pub use ids::{CameraId, ModelId, RuleId, SiteId, UploaderId};
 pub use picture::{Picture, PixelFormat};

@@ -34,6 +34,49 @@ impl Health {
     }
 }
 
+/// What is wrong with a camera's picture, although pictures come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PictureFault {
+    /// Something hangs before the lens, or it was painted over: there is next to no structure left.
+    Covered,
+    /// It looks elsewhere than before.
+    Moved,
+    /// The same picture comes again and again.
+    Frozen,
+    /// There is no light, or the sensor is dead.
+    Dark,
+    /// Its edges have become soft.
+    Defocused,
+}
+
+impl PictureFault {
+    /// All faults, in the order of their declaration.
+    pub const ALL: [Self; 5] = [Self::Covered, Self::Moved, Self::Frozen, Self::Dark, Self::Defocused];
+
+    /// The word for JSON, metrics and people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Covered => "covered",
+            Self::Moved => "moved",
+            Self::Frozen => "frozen",
+            Self::Dark => "dark",
+            Self::Defocused => "defocused",
+        }
+    }
+
+    /// One sentence for people.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Covered => "the picture shows next to nothing: is something in front of the lens?",
+            Self::Moved => "the camera looks elsewhere than before: was it turned?",
+            Self::Frozen => "the same picture comes again and again: does the camera hang?",
+            Self::Dark => "the picture is dark: is there light, and does the sensor work?",
+            Self::Defocused => "the picture has become soft: is the lens dirty or out of focus?",
+        }
+    }
+}
+
 /// How a site, or one of its cameras, is. Each replaces the one before it on the same topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusEvent {
@@ -51,4 +94,7 @@ pub struct StatusEvent {
     /// Why, in one sentence for people, when there is something to say. Never holds a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What is wrong with the camera's picture; absent when nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<PictureFault>,
 }

@@ -14,6 +14,7 @@
 mod message;
 mod order;
 mod rows;
+mod status;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -22,6 +23,7 @@ use parapet_config::{Rule, streams};
 use parapet_contracts::{
     AlertDraft, CameraId, DetectionEvent, Object, Timestamp,
     ports::rule::{RuleProgram, RuleStats},
+    status::StatusEvent,
 };
 use parapet_rule_sql::{
     ChangeKind, Emission, Engine, Event, RuleOptions, SqlError, parse_select,
@@ -310,6 +312,14 @@ impl RuleProgram for SqlRule {
             Some(until) => self.up_to(until),
             None => Vec::new(),
         }
+    }
+
+    fn on_status(&mut self, status: &StatusEvent, event: &Arc<DetectionEvent>) -> Vec<AlertDraft> {
+        self.take_status(status, event)
+    }
+
+    fn hears_statuses(&self) -> bool {
+        self.reads(streams::STATUS)
     }
 
     fn advance(&mut self, now: Timestamp) -> Vec<AlertDraft> {

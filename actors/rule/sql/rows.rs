@@ -163,7 +163,7 @@ fn list(texts: &[String]) -> Value {
     Value::array(texts.iter().map(Value::str).collect())
 }
 
-fn time(ts: Timestamp, zone: &TimeZone) -> Value {
+pub(super) fn time(ts: Timestamp, zone: &TimeZone) -> Value {
     Value::Time(Instant::from_millis(ts.as_millisecond(), zone.clone()))
 }
 

@@ -7,7 +7,9 @@ use jiff::tz::TimeZone;
 use parapet_config::{Rule, RuleBody};
 use parapet_contracts::{
     AlertDraft, BBox, CameraId, DetectionEvent, EndedTrack, ModelId, Object, RuleId, Severity, SiteId, TimeSource,
-    Timestamp, Track, ports::rule::RuleProgram,
+    Timestamp, Track,
+    ports::rule::RuleProgram,
+    status::{Health, PictureFault, StatusEvent},
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -220,4 +222,28 @@ fn a_rule_hears_that_a_track_is_new_and_that_it_ended() {
     };
     assert_eq!(stays.on_event(&ended(62_000, 0)), [], "60 s are not more than 60");
     assert_eq!(told(&stays.on_event(&ended(70_000, 0))), [(70_000, "Crowd: age 68, id 7 at gate".to_owned())]);
+}
+
+#[test]
+fn a_rule_hears_what_becomes_of_a_camera() {
+    let mut liar = program(rule("SELECT camera, picture FROM status WHERE picture IN ('covered', 'moved')"));
+    assert!(liar.hears_statuses());
+    let status = |picture: Option<PictureFault>| StatusEvent {
+        id: Uuid::from_u128(1),
+        site: SiteId::new("s").unwrap(),
+        camera: Some(camera("gate")),
+        ts: after(0),
+        health: Health::Degraded,
+        reason: None,
+        picture,
+    };
+    let event =
+        |at| Arc::new(DetectionEvent { model: ModelId::status(), ..DetectionEvent::clone(&seen("gate", at, &[])) });
+    assert_eq!(liar.on_status(&status(Some(PictureFault::Dark)), &event(0)), []);
+    assert_eq!(liar.on_status(&status(None), &event(1_000)), []);
+    let drafts = liar.on_status(&status(Some(PictureFault::Covered)), &event(2_000));
+    assert_eq!(told(&drafts), [(2_000, "Crowd: picture covered at gate".to_owned())]);
+    assert_eq!(drafts[0].event.model, ModelId::status());
+    assert_eq!(liar.on_event(&seen("gate", 3_000, &["person"])), [], "a frame is no status");
+    assert!(!program(rule(CROWD)).hears_statuses());
 }

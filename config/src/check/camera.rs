@@ -1,18 +1,24 @@
 //! `cameras/*.yaml`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use parapet_contracts::{
-    CameraId, ModelId, Segment,
-    camera::{Credentials, Link, Place, SourceSpec, Transport},
-    ids::is_valid_id,
+    CameraId, ModelId,
+    camera::{Credentials, Link, Location, Place, SourceSpec, Transport},
+    status::PictureFault,
 };
 
-use super::{CameraFacts, Context, dangling, no_twins, polygon::polygon, quoted, site::both, source};
+use super::{
+    CameraFacts, Context,
+    areas::{Ruler, areas, lines, zones},
+    dangling, no_twins, quoted,
+    site::both,
+    source,
+};
 use crate::{
-    checked::{Camera, Priority},
+    checked::{Camera, MotionConfig, Priority, Sensitivity},
     document::{Document, place},
-    raw::{RawCamera, RawLink, RawPriority, RawTransport},
+    raw::{RawCamera, RawIdle, RawLink, RawPictureFault, RawPriority, RawSensitivity, RawTransport},
 };
 
 /// Checks a camera's file, and notes what others may refer to.
@@ -34,8 +40,18 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
             ),
         }
     }
-    let zones = zones(document, &raw);
-    let lines = lines(document, &raw);
+    let ruler = Ruler::of(&raw);
+    let (zones, lines) = (zones(document, &raw, ruler), lines(document, &raw, ruler));
+    let regions = areas(document, place!["regions"], &raw.regions, ruler);
+    let motion = motion(document, &raw, ruler);
+    if raw.idle == Some(RawIdle::Keyframes) && motion.is_none() {
+        let at = document.at_key(place!["idle"]);
+        document.error(
+            at,
+            "`idle: keyframes` needs `motion`",
+            "add `motion: {}`, which notices that a camera is not idle any more",
+        );
+    }
     let facts =
         CameraFacts { models: models.clone(), zones: zones.clone(), zone_names: raw.zones.keys().cloned().collect() };
     // A broken list of zones or models must not make rules look wrong.
@@ -45,7 +61,9 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
 
     both(document, ("username", "password"), &[]);
     both(document, ("latitude", "longitude"), &["place"]);
-    let location = source::location(document, &raw, context)?;
+    let text = raw.source.as_ref()?.0.clone();
+    let location = source::location(document, "source", &text, &raw, context)?;
+    let picture_faults = picture_faults(&raw, &location);
     let mut source = SourceSpec::new(location);
     source.credentials =
         raw.username.clone().zip(raw.password.clone()).map(|(u, p)| Credentials { username: u.0, password: p.0 });
@@ -57,11 +75,17 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
     if let Some(latency) = raw.latency {
         source.latency = latency.0;
     }
+    let substream = substream(document, &raw, &source, context);
     Some(Camera {
         id: id.clone(),
         name: raw.name.map_or_else(|| id.to_string(), |name| name.0),
         enabled: raw.enabled,
         source,
+        substream,
+        motion,
+        idle_keyframes: raw.idle == Some(RawIdle::Keyframes),
+        picture_faults,
+        regions,
         stall_after: raw.stall_after.0,
         priority: match raw.priority {
             RawPriority::Low => Priority::Low,
@@ -102,43 +126,61 @@ fn follower(document: &mut Document<RawCamera>, index: usize, names: &[String], 
     }
 }
 
-/// Tells when a zone or a line has a name that fits into no topic and no metric.
-fn named(document: &mut Document<RawCamera>, key: &str, kind: &str, name: &str) {
-    if is_valid_id(name) {
-        return;
+/// What the models look at when the camera has a second stream: its address, with all that holds for both.
+fn substream(
+    document: &mut Document<RawCamera>,
+    raw: &RawCamera,
+    main: &SourceSpec,
+    context: &mut Context<'_>,
+) -> Option<SourceSpec> {
+    let text = raw.substream.as_ref()?.0.clone();
+    let location = source::location(document, "substream", &text, raw, context)?;
+    if location == main.location {
+        let at = document.at(place!["substream"]);
+        document.error(
+            at,
+            "`substream` and `source` are the same",
+            "give the address of the smaller stream, or remove `substream`",
+        );
     }
-    let at = document.at_key(place![key, name]);
-    let slug = crate::formats::slug(name);
-    let example = if is_valid_id(&slug) { format!(", for example `{slug}`") } else { String::new() };
-    let message = format!("`{}` is no name for a {kind}", crate::words::shown(name));
-    document.error(
-        at,
-        message,
-        format!("use 1 to 63 of a–z, 0–9, `-` and `_`, beginning with a letter or a digit{example}"),
-    );
+    if location.is_live() != main.location.is_live() {
+        let at = document.at(place!["substream"]);
+        document.error(
+            at,
+            "`substream` and `source` are of different kinds, so that their frames have nothing to do with each other",
+            "both must be streams of the same camera",
+        );
+    }
+    Some(SourceSpec { location, ..main.clone() })
 }
 
-fn lines(document: &mut Document<RawCamera>, raw: &RawCamera) -> BTreeMap<String, Segment> {
-    let mut lines = BTreeMap::new();
-    for (name, points) in &raw.lines {
-        named(document, "lines", "line", name);
-        let points = points.map(|point| point.map(|part| part.0));
-        if points[0] == points[1] {
-            let at = document.at(place!["lines", name]);
-            document.error(at, "this line has no length", "its two points must differ");
-        }
-        lines.insert(name.clone(), Segment(points));
-    }
-    lines
+/// What only a file can say of its motion.
+fn motion(document: &mut Document<RawCamera>, raw: &RawCamera, ruler: Ruler) -> Option<MotionConfig> {
+    let motion = raw.motion.as_ref()?;
+    Some(MotionConfig {
+        every: motion.every.0,
+        hold: motion.hold.0,
+        sensitivity: match motion.sensitivity {
+            Some(RawSensitivity::Low) => Sensitivity::Low,
+            Some(RawSensitivity::Medium) | None => Sensitivity::Medium,
+            Some(RawSensitivity::High) => Sensitivity::High,
+        },
+        masks: areas(document, place!["motion", "masks"], &motion.masks, ruler),
+    })
 }
 
-fn zones(document: &mut Document<RawCamera>, raw: &RawCamera) -> BTreeMap<String, parapet_contracts::Polygon> {
-    let mut zones = BTreeMap::new();
-    for (name, corners) in &raw.zones {
-        named(document, "zones", "zone", name);
-        if let Some(polygon) = polygon(document, place!["zones", name], &corners.0) {
-            zones.insert(name.clone(), polygon);
-        }
+fn picture_faults(raw: &RawCamera, location: &Location) -> BTreeSet<PictureFault> {
+    let of = |fault: &RawPictureFault| match fault {
+        RawPictureFault::Covered => PictureFault::Covered,
+        RawPictureFault::Moved => PictureFault::Moved,
+        RawPictureFault::Frozen => PictureFault::Frozen,
+        RawPictureFault::Dark => PictureFault::Dark,
+        RawPictureFault::Defocused => PictureFault::Defocused,
+    };
+    match &raw.picture_faults {
+        Some(faults) => faults.iter().map(of).collect(),
+        // What a machine draws is as it should be, and pictures of a folder have nothing to do with each other.
+        None if matches!(location, Location::Test { .. } | Location::Images { .. }) => BTreeSet::new(),
+        None => PictureFault::ALL.into(),
     }
-    zones
 }

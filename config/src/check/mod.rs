@@ -1,5 +1,6 @@
 //! From what the files say to what holds: references, paths, addresses, everything that one file's schema can't know.
 
+mod areas;
 mod camera;
 mod follow;
 mod model;

@@ -6,7 +6,11 @@ use crate::{document::Document, raw::Corner, yaml::Step};
 
 /// Makes a polygon of corners; tells when no area can be meant.
 pub(super) fn polygon<T>(document: &mut Document<T>, path: &[Step<'_>], corners: &[Corner]) -> Option<Polygon> {
-    let mut points: Vec<[f32; 2]> = corners.iter().map(|corner| corner.map(|part| part.0)).collect();
+    area_of(document, path, corners.iter().map(|corner| corner.map(|part| part.0)).collect())
+}
+
+/// As [`polygon`], for points that are fractions of the picture already.
+pub(super) fn area_of<T>(document: &mut Document<T>, path: &[Step<'_>], mut points: Vec<[f32; 2]>) -> Option<Polygon> {
     // Some tools repeat the first corner at the end.
     if points.len() > 3 && points.first() == points.last() {
         points.pop();

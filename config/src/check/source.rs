@@ -45,17 +45,19 @@ const PATTERNS: [&str; 26] = [
 /// Pictures of a folder when the camera's `fps` does not say otherwise.
 const FOLDER_FPS: f64 = 1.0;
 
-/// Reads `source`; `None` when it is none, which is told.
+/// Reads the address at `key`, `source` or `substream`; `None` when it is none, which is told.
 pub(super) fn location(
     document: &mut Document<RawCamera>,
+    key: &str,
+    text: &str,
     raw: &RawCamera,
     context: &mut Context<'_>,
 ) -> Option<Location> {
-    let text = raw.source.as_ref()?.0.trim().to_owned();
-    let at = document.at(place!["source"]);
+    let text = text.trim().to_owned();
+    let at = document.at(place![key]);
     let location = match text.split_once("://") {
-        Some(("rtsp" | "rtsps" | "http" | "https", _)) => network(document, &text)?,
-        Some(("test", rest)) => test(document, rest)?,
+        Some(("rtsp" | "rtsps" | "http" | "https", _)) => network(document, key, &text)?,
+        Some(("test", rest)) => test(document, key, rest)?,
         Some(("file", _)) => {
             document.error(
                 at,
@@ -66,14 +68,16 @@ pub(super) fn location(
         }
         Some((scheme, _)) => {
             let known = ["rtsp", "rtsps", "http", "https", "test"];
-            let scheme = if document.resolved(place!["source"]) { "" } else { scheme };
+            let scheme = if document.resolved(place![key]) { "" } else { scheme };
             let help = words::did_you_mean(scheme, "Known kinds of address", &known);
             document.error(at, "a source of this kind is not known", help);
             return None;
         }
-        None => path_source(document, &text, raw, context)?,
+        None => path_source(document, key, &text, raw, context)?,
     };
-    misplaced(document, raw, &location);
+    if key == "source" {
+        misplaced(document, raw, &location);
+    }
     Some(location)
 }
 
@@ -97,8 +101,8 @@ fn misplaced(document: &mut Document<RawCamera>, raw: &RawCamera, location: &Loc
     }
 }
 
-fn network(document: &mut Document<RawCamera>, text: &str) -> Option<Location> {
-    let at = document.at(place!["source"]);
+fn network(document: &mut Document<RawCamera>, key: &str, text: &str) -> Option<Location> {
+    let at = document.at(place![key]);
     let url = match Url::parse(text) {
         Ok(url) if url.host_str().is_some_and(|host| !host.is_empty()) => url,
         Ok(_) => {
@@ -137,9 +141,9 @@ fn network(document: &mut Document<RawCamera>, text: &str) -> Option<Location> {
     Some(if text.starts_with("rtsp") { Location::Rtsp { url } } else { Location::Http { url } })
 }
 
-fn test(document: &mut Document<RawCamera>, rest: &str) -> Option<Location> {
-    let at = document.at(place!["source"]);
-    let open = !document.resolved(place!["source"]);
+fn test(document: &mut Document<RawCamera>, key: &str, rest: &str) -> Option<Location> {
+    let at = document.at(place![key]);
+    let open = !document.resolved(place![key]);
     let (pattern, query) = rest.split_once('?').unwrap_or((rest, ""));
     let pattern = if pattern.is_empty() { "smpte" } else { pattern };
     let example = "for example `test://ball?size=640x360&fps=10`";
@@ -180,11 +184,12 @@ fn test(document: &mut Document<RawCamera>, rest: &str) -> Option<Location> {
 
 fn path_source(
     document: &mut Document<RawCamera>,
+    key: &str,
     text: &str,
     raw: &RawCamera,
     context: &mut Context<'_>,
 ) -> Option<Location> {
-    let at = document.at(place!["source"]);
+    let at = document.at(place![key]);
     let path = context.absolute(text);
     let real = resolved(&path);
     if let Some(media) = &context.media
@@ -196,7 +201,7 @@ fn path_source(
         } else {
             format!("they are {}", words::list(&folders))
         };
-        let wanted = if text.starts_with("/dev/") { "/dev".to_owned() } else { parent_shown(document, text) };
+        let wanted = if text.starts_with("/dev/") { "/dev".to_owned() } else { parent_shown(document, key, text) };
         let message = "this path lies outside the folders that sources may come from (symbolic links followed)";
         document.error(at, message, format!("{known}; move it there, or add `{wanted}` to `media` in site.yaml"));
         return None;
@@ -204,7 +209,7 @@ fn path_source(
     if !path.exists() {
         document.warn(
             at,
-            format!("there is no {} yet", super::quoted(document, place!["source"])),
+            format!("there is no {} yet", super::quoted(document, place![key])),
             "the camera waits for it; a relative path begins at the site's folder",
         );
     }
@@ -223,8 +228,8 @@ fn path_source(
 }
 
 /// The folder of a path as a message may show it.
-fn parent_shown(document: &Document<RawCamera>, text: &str) -> String {
-    if document.resolved(place!["source"]) {
+fn parent_shown(document: &Document<RawCamera>, key: &str, text: &str) -> String {
+    if document.resolved(place![key]) {
         return "its folder".to_owned();
     }
     Path::new(text)

@@ -1,8 +1,8 @@
 //! `cameras/*.yaml`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{Corner, Loose, SecretText, Text, yes};
@@ -20,6 +20,11 @@ pub(crate) struct RawCamera {
     #[schemars(extend("examples" = ["rtsp://192.168.1.20/stream1", "media/yard.mp4", "test://ball?size=640x360&fps=10"]))]
     #[schemars(required)]
     pub source: Option<Text>,
+    /// A second stream of the same camera with smaller pictures: the models look at this one, and `source` gives the pictures of alerts. It
+    /// costs what its own pictures cost; of `source` only the keyframes are decoded while nothing is followed. The same kinds of
+    /// address as in `source`; user, password, `fps`, `transport`, `latency`, `pace` and `repeat` hold for both.
+    #[schemars(extend("examples" = ["rtsp://192.168.1.20/stream2"]))]
+    pub substream: Option<Text>,
     /// The user at the camera. Needs `password`.
     pub username: Option<SecretText>,
     /// The password at the camera. Needs `username`.
@@ -46,19 +51,37 @@ pub(crate) struct RawCamera {
     /// A frame should have been looked at this long after it was decoded. As the model's file says when absent.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
     pub seen_within: Option<Span>,
+    /// Ask the models only while something moves. Absent: they look at every frame that is wanted. `motion: {}` takes the defaults.
+    pub motion: Option<RawMotion>,
+    /// What is decoded while nothing moves: `all` frames when absent, or `keyframes` only, which costs a fraction. Motion is noticed at the
+    /// next keyframe then, and every frame is decoded from the one after it. Needs `motion`.
+    pub idle: Option<RawIdle>,
+    /// What is told when the picture shows it: `covered`, `moved`, `frozen`, `dark`, `defocused`. All of them when absent, none for
+    /// `test://` pictures and folders. `[]` turns it off; a camera that pans should leave `moved` out.
+    #[schemars(extend("examples" = [["covered", "moved", "frozen"]]))]
+    pub picture_faults: Option<Vec<RawPictureFault>>,
     /// The models that look at it, by the names of their files.
     #[serde(default)]
     #[schemars(extend("examples" = [["people"]]))]
     pub models: Vec<Text>,
+    /// The width and height of the picture that `zones`, `lines`, `regions` and the masks of `motion` are drawn on, when their points are in
+    /// pixels: `[1280, 720]`. Without it they are fractions of the picture. The stream may have another size of the same shape.
+    #[schemars(extend("examples" = [[1280, 720]]))]
+    pub pixels: Option<[Pixels; 2]>,
+    /// Areas that matter, when not all of the picture does: motion elsewhere is none, and the models look at the smallest rectangle that
+    /// holds them all, which shows them things bigger. Polygons like those of `zones`, or rectangles: two opposite corners.
+    #[serde(default)]
+    #[schemars(extend("examples" = [[[[0.0, 0.4], [1.0, 1.0]]]]))]
+    pub regions: Vec<RawArea>,
     /// Named areas: the corners of a polygon as fractions of the picture, [0, 0] is the top left and [1, 1] the bottom right.
     #[serde(default)]
     #[schemars(extend("examples" = [{ "dock": [[0.1, 0.5], [0.9, 0.5], [0.9, 1.0], [0.1, 1.0]] }]))]
-    pub zones: BTreeMap<String, RawPolygon>,
+    pub zones: BTreeMap<String, RawCorners>,
     /// Named lines that things cross: two points as fractions of the picture. For somebody who stands at the first and looks at the
     /// second, one side is the left and the other the right.
     #[serde(default)]
     #[schemars(extend("examples" = [{ "gate": [[0.5, 0.4], [0.5, 1.0]] }]))]
-    pub lines: BTreeMap<String, [Corner; 2]>,
+    pub lines: BTreeMap<String, [Point; 2]>,
     /// Where it hangs.
     pub place: Option<RawPlace>,
     /// How it reaches the site.
@@ -73,6 +96,99 @@ pub(crate) struct RawCamera {
     #[serde(default = "yes")]
     pub enabled: bool,
 }
+
+/// Ask the models only while something moves.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawMotion {
+    /// A look is taken this often although nothing moves.
+    #[serde(default = "every")]
+    #[schemars(extend("x-min" = "1s", "x-max" = "1h"))]
+    pub every: Span,
+    /// For how long after the last motion every frame is looked at.
+    #[serde(default = "hold")]
+    #[schemars(extend("x-min" = "0s", "x-max" = "10m"))]
+    pub hold: Span,
+    /// How little has to move: `low` (a person nearby), `medium` (about 1/1,500 of the picture: a person far away), `high` (half of that,
+    /// and of less contrast). `medium` when absent.
+    pub sensitivity: Option<RawSensitivity>,
+    /// Areas in which motion is none: a tree, a flag, the clock in the picture. Polygons, or rectangles by two opposite corners.
+    #[serde(default)]
+    pub masks: Vec<RawArea>,
+}
+
+/// How little has to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RawSensitivity {
+    /// Much.
+    Low,
+    /// A person far away.
+    Medium,
+    /// Half of that, and of less contrast.
+    High,
+}
+
+/// What is decoded while nothing moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RawIdle {
+    /// Every frame.
+    All,
+    /// Keyframes only.
+    Keyframes,
+}
+
+/// What may be wrong with a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RawPictureFault {
+    /// Something hangs before the lens.
+    Covered,
+    /// The camera looks elsewhere than before.
+    Moved,
+    /// The same picture comes again and again.
+    Frozen,
+    /// There is no light.
+    Dark,
+    /// The picture has become soft.
+    Defocused,
+}
+
+/// A width or a height in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct Pixels(#[schemars(range(min = 16, max = 16384))] pub u32);
+
+/// A point: fractions of the picture, or pixels where the camera's file says `pixels`.
+pub(crate) type Point = [Coordinate; 2];
+
+/// A part of the picture's width or height, or a number of pixels. The check refuses what lies outside of the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Coordinate(pub f32);
+
+impl JsonSchema for Coordinate {
+    fn schema_name() -> Cow<'static, str> {
+        "Coordinate".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": 0 })
+    }
+}
+
+/// The corners of a zone, three or more.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct RawCorners(#[schemars(length(min = 3, max = 1000))] pub Vec<Point>);
+
+/// The corners of a polygon, or two opposite corners of a rectangle.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct RawArea(#[schemars(length(min = 2, max = 1000))] pub Vec<Point>);
 
 /// The corners of a polygon, three or more.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -148,4 +264,12 @@ pub(crate) enum RawLink {
 
 fn stall_after() -> Span {
     Span(Duration::from_secs(4))
+}
+
+fn every() -> Span {
+    Span(Duration::from_secs(10))
+}
+
+fn hold() -> Span {
+    Span(Duration::from_secs(3))
 }

@@ -101,7 +101,7 @@ pub const FULL: &[(&str, &str)] = &[
     ("models/none.yaml", "kind: null\n"),
     (
         "cameras/gate.yaml",
-        "name: Gate\nsource: rtsp://192.168.1.20/stream1\nusername: admin\npassword: ${env:PASS}\nfps: 5fps\ntransport: udp\nlatency: 200ms\nstall_after: 4s\nmodels: [people, none]\nzones:\n  dock: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]]\nlines: {gate: [[0.5, 0], [0.5, 1]]}\nplace: {latitude: 53.5, longitude: 10, floor: 2}\nlink: 5G\nsim: 8949020000001234567\ntags: [outside]\nenabled: true\n",
+        "name: Gate\nsource: rtsp://192.168.1.20/stream1\nusername: admin\npassword: ${env:PASS}\nfps: 5fps\ntransport: udp\nlatency: 200ms\nstall_after: 4s\nmodels: [people, none]\nzones:\n  dock: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]]\nlines: {gate: [[0.5, 0], [0.5, 1]]}\nsubstream: rtsp://192.168.1.20/stream2\nmotion: {every: 10s, hold: 3s, sensitivity: low, masks: [[[0, 0], [0.2, 0.1]]]}\nidle: keyframes\npicture_faults: [covered, moved]\nregions: [[[0, 0.4], [1, 1]]]\nplace: {latitude: 53.5, longitude: 10, floor: 2}\nlink: 5G\nsim: 8949020000001234567\ntags: [outside]\nenabled: true\n",
     ),
     ("cameras/ball.yaml", "source: test://ball?size=320x240&fps=5\nmodels: [none]\n"),
     (

@@ -9,7 +9,7 @@ use parapet_contracts::{
     CaptureTime, Picture, PixelFormat, TimeSource, Timestamp,
     camera::SourceSpec,
     picture::Colorimetry,
-    ports::media::{MediaError, MediaEvent, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
+    ports::media::{Attention, MediaError, MediaEvent, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
 };
 use parking_lot::Mutex;
 
@@ -23,6 +23,9 @@ struct Inner {
     refuse: Mutex<Option<MediaError>>,
     closed: AtomicUsize,
     frames: AtomicUsize,
+    /// Bytes that came without a frame.
+    bytes: AtomicUsize,
+    attention: Mutex<Vec<Attention>>,
 }
 
 impl FakeMedia {
@@ -46,12 +49,27 @@ impl FakeMedia {
         self.0.closed.load(Ordering::SeqCst)
     }
 
+    /// What the streams were told to decode, in order.
+    pub fn attention(&self) -> Vec<Attention> {
+        self.0.attention.lock().clone()
+    }
+
+    /// Bytes of a stream come, and no frame.
+    pub fn bytes(&self, bytes: usize) {
+        self.0.bytes.fetch_add(bytes, Ordering::SeqCst);
+    }
+
     /// Sends a grey frame taken at `at` into the stream that was opened as number `stream`, from 0.
     pub fn frame(&self, stream: usize, at: Timestamp) {
+        self.picture(stream, at, grey(8, 8));
+    }
+
+    /// Sends this picture, taken at `at`, into the stream that was opened as number `stream`, from 0.
+    pub fn picture(&self, stream: usize, at: Timestamp, picture: Picture) {
         let index = self.0.frames.fetch_add(1, Ordering::SeqCst) as u64;
         let capture = CaptureTime { at, source: TimeSource::Pts };
         if let Some(sink) = self.sink(stream) {
-            sink.frame(MediaFrame { index, pts: index as f64 / 5.0, capture, picture: grey(8, 8) });
+            sink.frame(MediaFrame { index, pts: index as f64 / 5.0, capture, picture });
         }
     }
 
@@ -81,7 +99,12 @@ struct FakeStream(FakeMedia);
 
 impl MediaStream for FakeStream {
     fn stats(&self) -> MediaStats {
-        MediaStats { frames_in: self.0.0.frames.load(Ordering::SeqCst) as u64, ..MediaStats::default() }
+        let [frames, bytes] = [&self.0.0.frames, &self.0.0.bytes].map(|count| count.load(Ordering::SeqCst) as u64);
+        MediaStats { frames_in: frames, bytes_in: bytes + 1_000 * frames, ..MediaStats::default() }
+    }
+
+    fn set_attention(&self, attention: Attention) {
+        self.0.0.attention.lock().push(attention);
     }
 }
 
@@ -92,9 +115,14 @@ impl Drop for FakeStream {
 }
 
 /// A grey picture.
-#[allow(clippy::expect_used, reason = "the buffer is made for the picture")]
 pub fn grey(width: u32, height: u32) -> Picture {
-    let plane = vec![128; (width * height) as usize];
+    plain(width, height, 128)
+}
+
+/// A picture of one grey.
+#[allow(clippy::expect_used, reason = "the buffer is made for the picture")]
+pub fn plain(width: u32, height: u32, luma: u8) -> Picture {
+    let plane = vec![luma; (width * height) as usize];
     Picture::from_vecs(width, height, PixelFormat::Grey, Colorimetry::BT601, vec![(plane, width as usize)])
         .expect("the buffer fits the picture")
 }

@@ -20,6 +20,22 @@ pub trait MediaPort: Send + Sync {
 pub trait MediaStream: Send {
     /// Counters since the stream was opened.
     fn stats(&self) -> MediaStats;
+
+    /// Says which frames are worth decoding from now on; a stream begins with all. Returns at once. Back from keyframes, frames come
+    /// from the next keyframe on, since those before it lack what they build upon. What is not decoded is counted as
+    /// [`DropReason::Idle`]. A source whose frames are all keyframes, or are not encoded, is not changed by it.
+    fn set_attention(&self, attention: Attention);
+}
+
+/// Which frames of a stream are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attention {
+    /// All of them.
+    #[default]
+    All,
+    /// Keyframes only.
+    Keyframes,
 }
 
 /// Who takes frames. Its methods are called on the adapter's threads. With [`crate::camera::Pace::Fast`] a blocking

@@ -2,12 +2,23 @@
 
 use std::sync::Arc;
 
-use crate::{AlertDraft, DetectionEvent, Timestamp};
+use crate::{AlertDraft, DetectionEvent, Timestamp, status::StatusEvent};
 
 /// A compiled rule. It has no clock and does no I/O: the same events in the same order give the same alerts.
 pub trait RuleProgram: Send {
     /// Takes one event. Time only moves forward within a camera; a late event is the program's to refuse and to count.
     fn on_event(&mut self, event: &Arc<DetectionEvent>) -> Vec<AlertDraft>;
+
+    /// Takes a change of a camera's status. `event` has its time and its place, and no objects: alerts refer to it.
+    fn on_status(&mut self, status: &StatusEvent, event: &Arc<DetectionEvent>) -> Vec<AlertDraft> {
+        let _ = (status, event);
+        Vec::new()
+    }
+
+    /// Whether changes of a camera's status concern it.
+    fn hears_statuses(&self) -> bool {
+        false
+    }
 
     /// Tells that no event before `now` will come any more.
     fn advance(&mut self, now: Timestamp) -> Vec<AlertDraft>;

@@ -1,4 +1,4 @@
-//! Reads a file as fast as it goes and prints what decoding costs: `cargo run --release --example bench_decode -- FILE [MAX_FPS]`.
+//! Reads a file as fast as it goes and prints what decoding costs: `cargo run --release --example bench_decode -- FILE [MAX_FPS|keyframes]`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::{
@@ -9,7 +9,8 @@ use std::{
 
 use parapet_contracts::{
     camera::{Location, Pace, SourceSpec},
-    ports::media::{MediaEvent, MediaFrame, MediaPort, MediaSink},
+    ports::media::{Attention, MediaEvent, MediaFrame, MediaPort, MediaSink},
+    stats::DropReason,
 };
 use parapet_media_gstreamer::GstMedia;
 
@@ -35,11 +36,12 @@ fn cpu_seconds() -> f64 {
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let Some(path) = arguments.next() else {
-        eprintln!("usage: bench_decode FILE [MAX_FPS]");
+        eprintln!("usage: bench_decode FILE [MAX_FPS|keyframes]");
         return ExitCode::from(2);
     };
     let mut spec = SourceSpec::new(Location::File { path: path.clone().into(), pace: Pace::Fast, repeat: false });
-    spec.max_fps = arguments.next().and_then(|fps| fps.parse().ok());
+    let how = arguments.next().unwrap_or_default();
+    spec.max_fps = how.parse().ok();
     let (tell, events) = mpsc::channel();
     let (began, cpu) = (Instant::now(), cpu_seconds());
     let stream = match GstMedia::new().and_then(|media| media.open(&spec, Arc::new(Tell(tell)))) {
@@ -49,6 +51,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if how == "keyframes" {
+        stream.set_attention(Attention::Keyframes);
+    }
     for event in events {
         match event {
             MediaEvent::Format(format) => println!("{format:?}"),
@@ -61,7 +66,8 @@ fn main() -> ExitCode {
         }
     }
     let (wall, cpu, stats) = (began.elapsed().as_secs_f64(), cpu_seconds() - cpu, stream.stats());
-    let frames = stats.frames_in.max(1) as f64;
+    let idle: u64 = stats.dropped.iter().filter(|(reason, _)| *reason == DropReason::Idle).map(|(_, n)| n).sum();
+    let frames = (stats.frames_in + idle).max(1) as f64;
     println!("{path}: {} frames, {} wanted, dropped {:?}", stats.frames_in, stats.frames_wanted, stats.dropped);
     println!(
         "per frame: {:.3} ms in the decoder, {:.3} ms CPU of the whole process, {:.3} ms wall; {:.1} MB read",

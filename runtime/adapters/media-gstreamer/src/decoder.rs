@@ -1,7 +1,8 @@
 //! Choosing a decoder, putting it into the pipeline, and counting what goes in and out.
 //!
 //! Hardware decoders come first, then by rank. Software decoders get one thread: a site has many cameras and few cores.
-//! Frames before the first keyframe are dropped before they are decoded, for they would show grey.
+//! Frames before the first keyframe are dropped before they are decoded, for they would show grey; so are all others while nobody needs
+//! more than keyframes.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 use crate::{
     errors,
     flow::Flow,
+    idling::{Idling, Step},
     overload::{Overload, Verdict},
     timing::{Decoding, Timing},
 };
@@ -151,6 +153,7 @@ fn watch(encoded: &gst::Pad, decoded: &gst::Pad, flow: &Arc<Flow>) {
 struct Awaiting {
     keyframe_seen: bool,
     waited: u64,
+    idling: Idling,
     overload: Overload,
     told: Option<Instant>,
 }
@@ -171,6 +174,21 @@ impl Awaiting {
                 ));
             }
             self.keyframe_seen = true;
+            self.idling.has_keyframes(keyframe);
+        }
+        match self.idling.judge(flow.keyframes_only.load(Relaxed), keyframe) {
+            Step::Decode => {}
+            Step::Skip { drain } => {
+                if drain {
+                    drain_decoder(pad);
+                }
+                flow.skipped(DropReason::Idle);
+                return false;
+            }
+            Step::Await => {
+                flow.skipped(DropReason::AwaitingKeyframe);
+                return false;
+            }
         }
         if flow.timing() != (Timing::Clocked { live: true }) {
             return true;
@@ -189,6 +207,15 @@ impl Awaiting {
         }
         flow.counters.dropped(DropReason::QueueFull, 1);
         false
+    }
+}
+
+/// Makes the decoder give what it holds: a keyframe would wait inside for frames that are not coming. A decoder gives everything when
+/// its stream begins anew, and nothing else changes when it is the same stream.
+fn drain_decoder(pad: &gst::Pad) {
+    let began = pad.sticky_event::<gst::event::StreamStart>(0);
+    if !began.is_some_and(|began| pad.send_event(began)) {
+        tracing::debug!("the decoder was not drained");
     }
 }
 

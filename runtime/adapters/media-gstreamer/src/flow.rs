@@ -58,6 +58,8 @@ pub(crate) struct Flow {
     pub(crate) timer: DecodeTimer,
     /// Frames are numbered, and dropped when they are too many, before they are decoded: each is a picture of its own.
     pub(crate) numbered_early: AtomicBool,
+    /// Only keyframes are decoded.
+    pub(crate) keyframes_only: AtomicBool,
     /// Hardware decoders are used until one failed on this stream.
     pub(crate) allow_hardware: AtomicBool,
     progress: Mutex<Progress>,
@@ -77,6 +79,7 @@ impl Flow {
             context,
             timer: DecodeTimer::default(),
             numbered_early: AtomicBool::new(false),
+            keyframes_only: AtomicBool::new(false),
             allow_hardware: AtomicBool::new(true),
             progress: Mutex::new(Progress {
                 timing,
@@ -96,6 +99,12 @@ impl Flow {
             lent: Arc::default(),
             opened: capture_time::now(),
         }
+    }
+
+    /// A frame in the midst of the stream is not decoded: it has a number all the same.
+    pub(crate) fn skipped(&self, reason: DropReason) {
+        self.counters.dropped(reason, 1);
+        self.progress.lock().next += 1;
     }
 
     /// A new round of the same stream begins; true when the last one brought frames.

@@ -16,6 +16,7 @@ mod errors;
 mod film;
 mod flow;
 mod gate;
+mod idling;
 mod network;
 mod open;
 mod overload;

@@ -5,6 +5,7 @@
 use std::{
     sync::{
         Arc,
+        atomic::Ordering,
         mpsc::{self, Receiver},
     },
     thread,
@@ -13,7 +14,7 @@ use std::{
 
 use gstreamer::{self as gst, prelude::*};
 use parapet_contracts::{
-    ports::media::{MediaError, MediaEvent, MediaStats, MediaStream},
+    ports::media::{Attention, MediaError, MediaEvent, MediaStats, MediaStream},
     stats::DropReason,
 };
 use parking_lot::Mutex;
@@ -68,6 +69,10 @@ impl Running {
 impl MediaStream for Running {
     fn stats(&self) -> MediaStats {
         self.flow.counters.snapshot()
+    }
+
+    fn set_attention(&self, attention: Attention) {
+        self.flow.keyframes_only.store(attention == Attention::Keyframes, Ordering::Relaxed);
     }
 }
 

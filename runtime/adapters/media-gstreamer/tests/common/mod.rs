@@ -42,6 +42,8 @@ pub struct Short {
     pub size: (u32, u32),
     pub luma: f64,
     pub at: Instant,
+    /// How long after its capture it came.
+    pub late: jiff::SignedDuration,
 }
 
 impl MediaSink for Collector {
@@ -56,6 +58,7 @@ impl MediaSink for Collector {
             size: (frame.picture.width, frame.picture.height),
             luma: luma(&frame),
             at: Instant::now(),
+            late: jiff::Timestamp::now().duration_since(frame.capture.at),
         };
         let mut seen = self.seen.lock().unwrap();
         seen.frames.push(short);
