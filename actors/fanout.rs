@@ -16,7 +16,9 @@ use uuid::Uuid;
 use crate::{
     bus::BusFeed,
     camera::{Downstream, tracking::Tracks},
+    cascade::{Cascades, Errand, Tracked},
     journal::{Failure, Journal},
+    model::Seen,
     observation::{Observation, Steps},
     outboxes::Outboxes,
     rule::RuleFeed,
@@ -32,6 +34,7 @@ pub struct Fanout {
     outboxes: Arc<Outboxes>,
     journal: Journal,
     tracks: Tracks,
+    cascades: Cascades,
     looks: Mutex<HashMap<(CameraId, ModelId), LastLook>>,
 }
 
@@ -54,8 +57,8 @@ impl Fanout {
         outboxes: Arc<Outboxes>,
         journal: Journal,
     ) -> Arc<Self> {
-        let (rules, looks, tracks) = Default::default();
-        Arc::new(Self { site, rules, bus, store, outboxes, journal, tracks, looks })
+        let (rules, looks, tracks, cascades) = Default::default();
+        Arc::new(Self { site, rules, bus, store, outboxes, journal, tracks, cascades, looks })
     }
 
     /// The rules that hear from now on.
@@ -68,6 +71,11 @@ impl Fanout {
         &self.tracks
     }
 
+    /// The models that follow others.
+    pub fn cascades(&self) -> &Cascades {
+        &self.cascades
+    }
+
     /// The rules that hear now.
     pub fn rules(&self) -> Arc<Vec<Arc<RuleFeed>>> {
         self.rules.load_full()
@@ -77,6 +85,8 @@ impl Fanout {
     pub fn seen(&self, model: &ModelId, frame: &Frame, mut objects: Vec<Object>, steps: Steps) {
         let still = self.still_since_last(model, frame);
         let update = self.tracks.observe(model, frame, still, &mut objects);
+        let tracked = Tracked { tracks: &update.tracks, over: &update.over };
+        self.cascades.recall(model, &frame.camera, &tracked, &mut objects);
         let event = Arc::new(DetectionEvent {
             id: Uuid::now_v7(),
             site: self.site.clone(),
@@ -93,14 +103,27 @@ impl Fanout {
             still_s: still.as_secs_f64(),
             update: None,
         });
-        let kept = (!event.objects.is_empty()).then(|| frame.clone());
-        for rule in self.rules.load().iter().filter(|rule| rule.wants(&event)) {
-            rule.put(Observation { event: Arc::clone(&event), status: None, frame: kept.clone(), steps });
+        let worth_telling = self.is_worth_telling(&event);
+        self.tell(&event, frame, steps, worth_telling);
+        self.cascades.ask(&event, frame, &update.tracks, steps.inferred);
+    }
+
+    /// Takes what a model that follows others saw in a crop. Called on its slot's thread; returns at once.
+    pub fn answered(&self, errand: Errand, seen: Seen, frame: &Frame, steps: Steps) {
+        if let Some(update) = self.cascades.answered(errand, seen, frame, steps.inferred) {
+            self.tell(&update, frame, steps, true);
         }
-        if self.is_worth_telling(&event) {
-            self.bus.event(&event);
-            match self.outboxes.for_event(&event) {
-                Ok(entries) => self.store.log_event(&event, entries),
+    }
+
+    fn tell(&self, event: &Arc<DetectionEvent>, frame: &Frame, steps: Steps, worth_telling: bool) {
+        let kept = (!event.objects.is_empty()).then(|| frame.clone());
+        for rule in self.rules.load().iter().filter(|rule| rule.wants(event)) {
+            rule.put(Observation { event: Arc::clone(event), status: None, frame: kept.clone(), steps });
+        }
+        if worth_telling {
+            self.bus.event(event);
+            match self.outboxes.for_event(event) {
+                Ok(entries) => self.store.log_event(event, entries),
                 Err(error) => {
                     self.journal.report(Failure::new("store", "encode", format!("an event is no JSON: {error}")))
                 }

@@ -2,6 +2,7 @@
 
 pub mod bus;
 pub mod camera;
+pub mod cascade;
 mod children;
 pub mod fanout;
 pub mod handoff;

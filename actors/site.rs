@@ -14,7 +14,7 @@ use crate::{
     children,
     fanout::Fanout,
     journal::{Failure, Journal},
-    model::{ModelBoard, ModelPool, OverloadParts, SlotParts, Terms},
+    model::{ModelBoard, ModelPool, OverloadParts, SlotParts, Terms, Work},
     outboxes::{Outboxes, queue_of},
     ports::Ports,
     rule::{RuleFeed, judge},
@@ -83,6 +83,7 @@ impl Site {
     pub(crate) fn populate(&self) {
         let config = self.config.load_full();
         self.links.fanout.tracks().configure(&config);
+        self.links.fanout.cascades().configure(&config);
         let specs =
             (config.uploaders.values().filter_map(|uploader| self.uploader(uploader)).map(|s| (&self.uploaders, s)))
                 .chain(self.replace_rules(&config).into_iter().map(|s| (&self.rules, s)))
@@ -173,9 +174,10 @@ impl Site {
         if overload.is_none() {
             board.no_policy();
         }
+        board.follows(self.links.fanout.cascades().board(&config.id));
         let slots = SlotParts {
             model: Arc::clone(config),
-            pool,
+            work: self.links.fanout.cascades().pool(&config.id).map_or(Work::Frames(pool), Work::Crops),
             engines: Arc::clone(&self.links.ports.engines),
             fanout: Arc::clone(&self.links.fanout),
             board,
@@ -248,6 +250,7 @@ impl Site {
         let new = self.config.load_full();
         self.links.outboxes.replace(&new.uploaders);
         self.links.fanout.tracks().configure(&new);
+        self.links.fanout.cascades().configure(&new);
 
         // Against the direction of the data: who is fed goes after who feeds.
         for id in old.cameras.keys().filter(|id| !new.cameras.contains_key(*id)) {

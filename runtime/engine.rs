@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parapet_actors::model::{Engine, EngineError, EngineFactory, Seen, View};
+use parapet_actors::model::{Engine, EngineError, EngineFactory, Seen, SeenKind, View};
 use parapet_config::{ChannelOrder, Model, Resize, SlotConfig};
 use parapet_contracts::{
     ErrorKind,
@@ -38,9 +38,9 @@ impl EngineFactory for Engines {
             .map_err(|error| fatal("unknown_layout", format!("{}: {error}", file.display())))?;
         let detector = Detector::new(guessed.settings.clone(), session.signature())
             .map_err(|error| fatal("settings", format!("models/{}.yaml: {error}", model.id)))?;
-        if detector.kind() == ReadingKind::Vector {
+        if detector.kind() == ReadingKind::Vector && model.after.is_none() {
             let text = format!(
-                "models/{}.yaml: layout {} gives a vector, and no objects",
+                "models/{}.yaml: layout {} gives a vector, and no objects: it can follow another model (`after`)",
                 model.id,
                 detector.settings().layout
             );
@@ -121,10 +121,19 @@ impl VisionEngine {
                 .collect();
         }
         let seen = |(reading, placement): (Result<Reading, DecodeError>, &Placement)| {
+            let kind = match detector.kind() {
+                ReadingKind::Objects => SeenKind::Objects,
+                ReadingKind::Classes => SeenKind::Class,
+                ReadingKind::Vector => SeenKind::Vector,
+            };
+            let reading = match reading {
+                Ok(Reading::Vector(vector)) => return Ok(Seen { kind, vector, ..Seen::default() }),
+                other => other,
+            };
             let decoded = reading.and_then(|reading| detector.as_objects(placement, reading));
             let decoded = decoded.map_err(|error| reject(error.reason.as_str(), error.text))?;
             let refused = decoded.refused.iter().map(|r| (r.reason.as_str(), r.count)).collect();
-            Ok(Seen { objects: decoded.objects, refused })
+            Ok(Seen { kind, objects: decoded.objects, refused, ..Seen::default() })
         };
         readings.into_iter().zip(placements).map(seen).collect()
     }

@@ -10,6 +10,7 @@ use super::{
     overload::OverloadStatus,
     pool::{FeedReport, ModelPool},
 };
+use crate::cascade::{FollowBoard, FollowStatus};
 
 /// Counters of one model over all its slots; they outlive restarts.
 pub struct ModelBoard {
@@ -29,6 +30,7 @@ struct Inner {
     waited: Duration,
     last: Option<Duration>,
     overload: Option<OverloadStatus>,
+    follows: Option<FollowBoard>,
 }
 
 /// A snapshot.
@@ -57,6 +59,9 @@ pub struct ModelStatus {
     /// How it stands to its overload policy; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overload: Option<OverloadStatus>,
+    /// What became of the crops that it was asked to look at, when it follows other models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follows: Option<FollowStatus>,
     /// What happened to each camera's frames.
     pub cameras: Vec<FeedStatus>,
 }
@@ -115,6 +120,11 @@ impl ModelBoard {
         self.inner.lock().overload = None;
     }
 
+    /// Whether the model follows others, and what it tells then.
+    pub(crate) fn follows(&self, board: Option<FollowBoard>) {
+        self.inner.lock().follows = board;
+    }
+
     pub(super) fn failed(&self) {
         self.inner.lock().failures += 1;
     }
@@ -152,6 +162,7 @@ impl ModelBoard {
             last_frame_age_s,
             waiting,
             overload: inner.overload.clone(),
+            follows: inner.follows.as_ref().map(FollowBoard::status),
             cameras,
         }
     }

@@ -39,10 +39,26 @@ pub struct View<'a> {
 /// What an engine saw in a view.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Seen {
-    /// Objects, highest score first.
+    /// What kind of model said it.
+    pub kind: SeenKind,
+    /// Objects, highest score first. Of a classifier: its best class as one object as large as the view, when it reached its minimum score.
     pub objects: Vec<Object>,
+    /// The vector of an embedding, of length 1; empty otherwise.
+    pub vector: Vec<f32>,
     /// What was refused of the model's answer, by reason.
     pub refused: Vec<(&'static str, u64)>,
+}
+
+/// What kind of answer a model gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SeenKind {
+    /// Objects that it found.
+    #[default]
+    Objects,
+    /// One class for the whole of the view.
+    Class,
+    /// A vector.
+    Vector,
 }
 
 /// Why an engine can't be built or can't look.

@@ -10,7 +10,7 @@ use super::{
     admission::{Limit, Thinning},
     counters::FeedCounters,
     feed::{Feed, Terms},
-    job::{Job, Receipt},
+    job::{Job, Purpose, Receipt},
     overload::Plan,
     schedule::{FeedIndex, Schedule},
 };
@@ -180,8 +180,9 @@ impl Feeds {
         feed.counters.count_taken(now > feed.deadline(offered));
         self.totals.taken += 1;
         let receipt = Receipt::new(Arc::clone(&feed.counters));
+        let purpose = Purpose::Frame { asked: feed.key.1.clone(), receipt };
         let region = frame.focus;
-        Some(Job { frame, region, asked: feed.key.1.clone(), offered, receipt })
+        Some(Job { frame, region, offered, purpose })
     }
 
     /// When the frame that waits on this feed should be done.

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::job::{Promise, Receipt};
+use super::job::Promised;
 
 /// What all incarnations of a slot share. See the module.
 #[derive(Debug, Default)]
-pub struct InFlight(Mutex<Vec<Arc<Promise>>>);
+pub struct InFlight(Mutex<Vec<Arc<dyn Promised>>>);
 
 impl InFlight {
     /// A look at these frames begins; the one before has ended.
-    pub(super) fn begin<'a>(&self, receipts: impl Iterator<Item = &'a Receipt>) {
+    pub(super) fn begin(&self, promises: impl Iterator<Item = Arc<dyn Promised>>) {
         let mut frames = self.0.lock();
         frames.clear();
-        frames.extend(receipts.map(Receipt::promise));
+        frames.extend(promises);
     }
 
     /// Gives up the frames of a look that has not ended. Returns how many those were.

@@ -18,17 +18,20 @@ mod pool;
 mod profile;
 mod schedule;
 mod seat;
+mod sitting;
 mod slot;
 
 pub use board::{FeedStatus, ModelBoard, ModelStatus};
 pub use counters::FeedCounters;
-pub use engine::{Engine, EngineError, EngineFactory, NullEngine, Seen, View};
+pub use engine::{Engine, EngineError, EngineFactory, NullEngine, Seen, SeenKind, View};
 pub use feed::{Feed, Terms};
 pub use in_flight::InFlight;
-pub use job::{Job, Receipt};
+pub(crate) use job::Promised;
+pub use job::{Job, Purpose, Receipt};
 pub use overload::{OverloadParts, OverloadStatus, keep_to_policy};
 pub use pool::{FeedReport, ModelPool, Seat};
 pub use profile::Profile;
+pub use sitting::Work;
 pub use slot::{Slot, SlotParts};
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use super::{
     board::ModelBoard,
     engine::{Engine, EngineError, EngineFactory, NullEngine, Seen, View},
     in_flight::InFlight,
-    job::Job,
+    job::{Job, Purpose},
     meters::SlotMeters,
-    pool::{ModelPool, Seat},
     profile::Profile,
+    sitting::{Sitting, Work},
 };
 use crate::{
     fanout::Fanout,
@@ -40,8 +40,8 @@ const MAX_BATCH: usize = 32;
 pub struct SlotParts {
     /// The model.
     pub model: Arc<Model>,
-    /// Frames come from here.
-    pub pool: Arc<ModelPool>,
+    /// What it looks at comes from here.
+    pub work: Work,
     /// Loads the model.
     pub engines: Arc<dyn EngineFactory>,
     /// What was seen goes here.
@@ -88,7 +88,7 @@ impl Slot {
         self.parts.board.loaded(engine.description());
         let (one, batch) = (profile.predict(1), profile.best());
         tracing::info!(actor = %self.actor, ?one, batch, "{}", engine.description());
-        let mut seat = self.parts.pool.seat(profile);
+        let mut seat = self.parts.work.sit(profile);
         ready.tell();
         while !stop.is_set() {
             self.heartbeat.idle();
@@ -138,14 +138,14 @@ impl Slot {
         engine: &mut dyn Engine,
         jobs: Vec<Job>,
         stop: &Stop,
-        seat: &mut Seat,
+        seat: &mut Sitting,
         meters: &mut SlotMeters,
     ) -> LoopResult {
         fail::fail_point!("slot::look", |text| Err(text.unwrap_or_default()));
         let clock = &self.parts.clock;
         let taken = clock.monotonic();
         let views: Vec<_> = jobs.iter().map(|job| View { picture: &job.frame.picture, region: job.region }).collect();
-        self.in_flight.begin(jobs.iter().map(|job| &job.receipt));
+        self.in_flight.begin(jobs.iter().map(Job::promise));
         let seen = engine.look(&views);
         let inferred = clock.monotonic();
         // A stop in good order lets a look end and takes its answer. One that hung is not asked for any more: others have looked at newer
@@ -159,7 +159,7 @@ impl Slot {
         let mut result = Ok(());
         for (job, seen) in jobs.into_iter().zip(seen) {
             match seen {
-                Ok(seen) => self.seen(&job, seen, times, meters),
+                Ok(seen) => self.seen(job, seen, times, meters),
                 // The other frames of the batch are accounted for, too.
                 Err(error) => result = result.and(self.failed(error, meters)),
             }
@@ -167,8 +167,8 @@ impl Slot {
         result
     }
 
-    fn seen(&self, job: &Job, seen: Seen, times: Times, meters: &mut SlotMeters) {
-        if !job.receipt.answered() {
+    fn seen(&self, job: Job, seen: Seen, times: Times, meters: &mut SlotMeters) {
+        if !job.answered() {
             return; // Somebody else has this slot's place by now, and has given this frame up.
         }
         let waited = times.taken.saturating_sub(job.offered);
@@ -179,7 +179,10 @@ impl Slot {
         }
         self.parts.board.looked(seen.objects.len(), &seen.refused, waited, busy);
         let steps = Steps { decoded: job.frame.decoded_at, taken: times.taken, inferred: times.inferred };
-        self.parts.fanout.seen(&job.asked, &job.frame, seen.objects, steps);
+        match job.purpose {
+            Purpose::Frame { asked, .. } => self.parts.fanout.seen(&asked, &job.frame, seen.objects, steps),
+            Purpose::Crop(errand) => self.parts.fanout.answered(errand, seen, &job.frame, steps),
+        }
     }
 
     /// An error when the slot must start anew. The job counts itself as failed.

@@ -23,7 +23,9 @@ use parapet_testkit::{
     wait::{PATIENCE, until_async},
 };
 
-use super::{Engine, EngineError, EngineFactory, ModelBoard, ModelPool, Profile, Seat, Seen, SlotParts, Terms, View};
+use super::{
+    Engine, EngineError, EngineFactory, ModelBoard, ModelPool, Profile, Seat, Seen, SlotParts, Terms, View, Work,
+};
 use crate::{bus::BusFeed, children, fanout::Fanout, journal::Journal, outboxes::Outboxes, store::StoreHandle};
 
 fn camera(id: &str) -> CameraId {
@@ -197,7 +199,7 @@ async fn start(script: Script) -> Fixture {
     });
     let parts = SlotParts {
         model,
-        pool: Arc::clone(&pool),
+        work: Work::Frames(Arc::clone(&pool)),
         engines: Arc::new(script.clone()),
         fanout,
         board: Arc::clone(&board),

@@ -82,6 +82,9 @@ fn text(status: &Value) -> String {
             model["overload"]["given_up"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let overload =
             if given_up.is_empty() { String::new() } else { format!("OVERLOADED: {}; ", given_up.join(", ")) };
+        if model["follows"].is_object() {
+            return format!("{}; {look:.1} ms each; {}", follows(model), word(&model["description"]));
+        }
         format!(
             "{:<20} {overload}{} frames, {} objects, {look:.1} ms each, {wait:.1} ms waiting; {}",
             word(&model["model"]),
@@ -108,6 +111,28 @@ fn text(status: &Value) -> String {
     lines.push("actors".to_owned());
     tree(&mut lines, &status["tree"], 1);
     lines.join("\n")
+}
+
+/// A model that follows others looks at crops.
+fn follows(model: &Value) -> String {
+    let follows = &model["follows"];
+    let after: Vec<&str> = follows["after"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let dropped: Vec<String> = follows["dropped"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(reason, count)| format!("{count} {}", reason.replace('_', " ")))
+        .collect();
+    let dropped = if dropped.is_empty() { String::new() } else { format!(", dropped: {}", dropped.join(", ")) };
+    format!(
+        "{:<20} after {}: {} crops asked for, {} answered, {} spared by memory, {} waiting{dropped}",
+        word(&model["model"]),
+        after.join(" and "),
+        follows["asked"],
+        follows["answered"],
+        follows["remembered"],
+        follows["waiting"]
+    )
 }
 
 fn word(value: &Value) -> &str {

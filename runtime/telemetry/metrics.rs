@@ -72,6 +72,15 @@ pub fn describe_site(site: &Site) {
         counter!("parapet_model_inferences_total", "model" => model.clone()).absolute(status.inferences);
         counter!("parapet_model_objects_total", "model" => model.clone()).absolute(status.objects);
         gauge!("parapet_model_waiting_frames", "model" => model.clone()).set(status.waiting as f64);
+        if let Some(follows) = status.follows {
+            counter!("parapet_crops_asked_total", "model" => model.clone()).absolute(follows.asked);
+            counter!("parapet_crops_answered_total", "model" => model.clone()).absolute(follows.answered);
+            counter!("parapet_crops_remembered_total", "model" => model.clone()).absolute(follows.remembered);
+            gauge!("parapet_crops_waiting", "model" => model.clone()).set(follows.waiting as f64);
+            for (reason, count) in follows.dropped {
+                counter!("parapet_crops_dropped_total", "model" => model.clone(), "reason" => reason).absolute(count);
+            }
+        }
         if let Some(overload) = status.overload {
             gauge!("parapet_model_overload_steps", "model" => model.clone()).set(overload.step as f64);
             gauge!("parapet_model_load_ratio", "model" => model.clone()).set(overload.load);

@@ -68,6 +68,10 @@ pub struct SceneUpdate {
     pub zones: BTreeMap<String, u32>,
     /// Objects that began no track since there are as many as may be.
     pub overflow: u64,
+    /// The track of each object, those that do not count yet included.
+    pub tracks: Vec<Option<u64>>,
+    /// All tracks that ended, those that never counted included.
+    pub over: Vec<u64>,
 }
 
 impl Scene {
@@ -91,12 +95,14 @@ impl Scene {
         let still = SignedDuration::try_from(look.still).unwrap_or(SignedDuration::MAX);
         let update = self.tracker.update(look.at, still, objects, next_id)?;
         let mut told = SceneUpdate { overflow: update.overflow as u64, ..SceneUpdate::default() };
+        told.tracks = update.sightings.iter().map(|seen| seen.as_ref().map(|seen| seen.id)).collect();
         for (object, sighting) in objects.iter_mut().zip(&update.sightings) {
             if let Some(sighting) = sighting {
                 self.place(geometry, look, object, sighting, &mut told);
             }
         }
         for ended in update.ended {
+            told.over.push(ended.id);
             told.ended.extend(self.end(&ended));
         }
         self.count(geometry, &mut told);

@@ -20,13 +20,16 @@ pub(super) fn after(document: &mut Document<RawModel>, raw: &RawModel) -> Option
         let at = document.at_key(place!["after"]);
         document.error(at, "a model of kind `null` follows nothing", "remove `after`, or remove `kind`");
     }
-    if raw.max_fps.is_some() {
-        let at = document.at_key(place!["max_fps"]);
-        document.error(
-            at,
-            "`max_fps` does not go with `after`: this model looks at crops, not at frames",
-            "say in `after` how often, with `again: {every: 2s}`",
-        );
+    let of_frames = [
+        ("max_fps", "say in `after` how often, with `again: {every: 2s}`"),
+        ("overload", "say in `after` what it looks at"),
+    ];
+    for (key, help) in of_frames {
+        if document.has(place![key]) {
+            let at = document.at_key(place![key]);
+            let message = format!("`{key}` does not go with `after`: this model looks at crops, not at frames");
+            document.error(at, message, help);
+        }
     }
     Some(Follow {
         models: follow.model.into_vec().iter().filter_map(|name| ModelId::new(name).ok()).collect(),

@@ -50,6 +50,10 @@ pub(crate) fn lighter_models(
             let place = place!["overload", "steps", index, "lighter_model"];
             if !context.models.contains_key(lighter) {
                 dangling(document, place, "model", "models", context.models.keys().map(ModelId::as_str));
+            } else if context.models.get(lighter).is_some_and(|facts| !facts.after.is_empty()) {
+                let message =
+                    format!("{} follows other models, and looks at no frame by itself", quoted(document, place));
+                document.error(document.at(place), message, "name a model that follows none");
             } else if comes_back(id, lighter, checked) {
                 let message = format!("{} stands in for this model, which stands in for it", quoted(document, place));
                 document.error(document.at(place), message, "name a model that needs no other to stand in for it");
