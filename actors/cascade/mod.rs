@@ -202,6 +202,7 @@ impl Cascades {
 }
 
 /// An object, or something that was found in a crop of it.
+#[derive(Clone, Copy)]
 struct Subject<'a> {
     event: &'a Arc<DetectionEvent>,
     index: u32,

@@ -13,11 +13,7 @@ use parapet_config::Priority;
 use parapet_contracts::{CameraId, Clock, ModelId, Timestamp};
 use proptest::prelude::*;
 
-use super::{Feed, FeedCounters, Job, ModelPool, Profile, Terms, overload::Plan, tests::frame};
-
-fn answer(job: Job) {
-    assert!(job.answered());
-}
+use super::{Feed, FeedCounters, ModelPool, Profile, Terms, overload::Plan, tests::frame};
 
 /// A clock that stands until it is moved.
 #[derive(Default)]
@@ -92,7 +88,7 @@ proptest! {
                 }
                 Step::Take => jobs.extend(seat.take(Duration::ZERO)),
                 Step::TakeLighter => jobs.extend(lighter_seat.take(Duration::ZERO)),
-                Step::Answer => jobs.pop().into_iter().for_each(answer),
+                Step::Answer => jobs.pop().into_iter().for_each(|job| assert!(job.answered())),
                 Step::Break => jobs.clear(),
                 Step::Leave(n) => pool.leave(&cameras[n]),
                 Step::Join(n, kind) => {

@@ -35,7 +35,7 @@ pub enum Purpose {
         receipt: Receipt,
     },
     /// A cascade: another model saw something here.
-    Crop(Errand),
+    Crop(Box<Errand>),
 }
 
 impl Job {
@@ -65,7 +65,7 @@ pub(crate) trait Promised: std::fmt::Debug + Send + Sync {
 impl From<Crop> for Job {
     fn from(crop: Crop) -> Self {
         let Crop { frame, region, offered, errand } = crop;
-        Self { frame, region: Some(region), offered, purpose: Purpose::Crop(errand) }
+        Self { frame, region: Some(region), offered, purpose: Purpose::Crop(Box::new(errand)) }
     }
 }
 

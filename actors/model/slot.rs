@@ -181,7 +181,7 @@ impl Slot {
         let steps = Steps { decoded: job.frame.decoded_at, taken: times.taken, inferred: times.inferred };
         match job.purpose {
             Purpose::Frame { asked, .. } => self.parts.fanout.seen(&asked, &job.frame, seen.objects, steps),
-            Purpose::Crop(errand) => self.parts.fanout.answered(errand, seen, &job.frame, steps),
+            Purpose::Crop(errand) => self.parts.fanout.answered(*errand, seen, &job.frame, steps),
         }
     }
 
