@@ -54,6 +54,8 @@ pub(super) fn frame(camera: &str, seconds: f64) -> Frame {
         capture: CaptureTime { at: at(seconds), source: TimeSource::Pts },
         decoded_at: Duration::from_secs_f64(seconds),
         still: Duration::ZERO,
+        focus: None,
+        main: None,
         picture: grey(640, 360),
     }
 }
