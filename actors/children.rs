@@ -2,16 +2,18 @@
 //!
 //! | actor | when its budget is spent | deadline to stop |
 //! |---|---|---|
-//! | camera, slot, rule, uploader, bus | tried once a minute, for ever | 3 s |
+//! | camera, slot, rule, stream, uploader, bus | tried once a minute, for ever | 3 s |
 //! | store, alert desk | the site stops | 8 s |
 
 use std::{sync::Arc, time::Duration};
 
 use parapet_supervision::{Backoff, BoxError, ChildSpec, Heartbeat, Shutdown, StartContext, SupervisorSpec, WhenSpent};
 
+use parking_lot::Mutex;
+
 use crate::{
     camera::{CameraActor, CameraParts},
-    model::{InFlight, OverloadParts, Slot, SlotParts, keep_to_policy},
+    model::{InFlight, Loaded, OverloadParts, Slot, SlotParts, keep_to_policy},
     worker::{Body, Worker},
 };
 
@@ -39,17 +41,19 @@ pub fn camera(parts: CameraParts) -> ChildSpec {
     edge(spec).kind("camera").stuck_after(STUCK)
 }
 
-/// A model: a supervisor with its slots, and with what keeps it to its overload policy.
-pub fn model(parts: &SlotParts, overload: Option<OverloadParts>) -> ChildSpec {
+/// A model: a supervisor with its slots, which begin with what was loaded for them already, in their order, and with what keeps it to its overload policy.
+pub fn model(parts: &SlotParts, overload: Option<OverloadParts>, loaded: Vec<Loaded>) -> ChildSpec {
     let id = parts.model.id.to_string();
     let mut slots = SupervisorSpec::new(&id).start_concurrently();
+    let mut loaded = loaded.into_iter();
     for (index, config) in parts.model.slots.iter().copied().enumerate() {
         let name = format!("slot-{index}");
         let (actor, parts) = (format!("models/{id}/{name}"), parts.clone());
         let in_flight = Arc::<InFlight>::default();
+        let spare = Arc::new(Mutex::new(loaded.next()));
         let spec = worker(&name, "slot", move |heartbeat| {
-            let in_flight = Arc::clone(&in_flight);
-            Slot { actor: actor.clone(), config, in_flight, parts: parts.clone(), heartbeat }.body()
+            let (in_flight, spare) = (Arc::clone(&in_flight), Arc::clone(&spare));
+            Slot { actor: actor.clone(), config, spare, in_flight, parts: parts.clone(), heartbeat }.body()
         });
         // Loading may take long, and the thread declares it.
         slots = slots.child(edge(spec).start_timeout(None));

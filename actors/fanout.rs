@@ -7,9 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use jiff::SignedDuration;
-use parapet_contracts::{
-    CameraId, DetectionEvent, Frame, ModelId, Object, SiteId, TimeSource, Timestamp, status::StatusEvent,
-};
+use parapet_contracts::{CameraId, DetectionEvent, Frame, Happening, ModelId, Object, SiteId, Timestamp};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -18,9 +16,10 @@ use crate::{
     camera::{Downstream, tracking::Tracks},
     cascade::{Cascades, Errand, Tracked},
     journal::{Failure, Journal},
-    model::Seen,
+    model::{Seen, Shadows},
     observation::{Observation, Steps},
     outboxes::Outboxes,
+    routes::Routes,
     rule::RuleFeed,
     store::StoreHandle,
 };
@@ -29,12 +28,14 @@ use crate::{
 pub struct Fanout {
     site: SiteId,
     rules: ArcSwap<Vec<Arc<RuleFeed>>>,
+    routes: ArcSwap<Routes>,
     bus: Arc<BusFeed>,
     store: StoreHandle,
     outboxes: Arc<Outboxes>,
     journal: Journal,
     tracks: Tracks,
     cascades: Cascades,
+    shadows: Shadows,
     looks: Mutex<HashMap<(CameraId, ModelId), LastLook>>,
 }
 
@@ -57,13 +58,24 @@ impl Fanout {
         outboxes: Arc<Outboxes>,
         journal: Journal,
     ) -> Arc<Self> {
-        let (rules, looks, tracks, cascades) = Default::default();
-        Arc::new(Self { site, rules, bus, store, outboxes, journal, tracks, cascades, looks })
+        let (rules, routes, looks, tracks, cascades, shadows) = Default::default();
+        Arc::new(Self { site, rules, routes, bus, store, outboxes, journal, tracks, cascades, shadows, looks })
     }
 
     /// The rules that hear from now on.
     pub fn set_rules(&self, rules: Vec<Arc<RuleFeed>>) {
+        self.routes.store(Arc::new(Routes::new(&rules)));
         self.rules.store(Arc::new(rules));
+    }
+
+    /// Tells the rules that read it of something that is no frame; returns at once.
+    pub fn tell(&self, happening: &Happening) {
+        self.rules.load().iter().for_each(|rule| rule.tell(happening));
+    }
+
+    /// The models that are only compared with others.
+    pub fn shadows(&self) -> &Shadows {
+        &self.shadows
     }
 
     /// What follows objects over time.
@@ -83,6 +95,9 @@ impl Fanout {
 
     /// Takes what a model saw in a frame. Called on the slot's thread; returns at once.
     pub fn seen(&self, model: &ModelId, frame: &Frame, mut objects: Vec<Object>, steps: Steps) {
+        if self.shadows.take(model, frame, &objects, steps.inferred.saturating_sub(steps.taken)) {
+            return;
+        }
         let still = self.still_since_last(model, frame);
         let update = self.tracks.observe(model, frame, still, &mut objects);
         let tracked = Tracked { tracks: &update.tracks, over: &update.over };
@@ -104,21 +119,21 @@ impl Fanout {
             update: None,
         });
         let worth_telling = self.is_worth_telling(&event);
-        self.tell(&event, frame, steps, worth_telling);
+        self.hand_on(&event, frame, steps, worth_telling);
         self.cascades.ask(&event, frame, &update.tracks, steps.inferred);
     }
 
     /// Takes what a model that follows others saw in a crop. Called on its slot's thread; returns at once.
     pub fn answered(&self, errand: Errand, seen: Seen, frame: &Frame, steps: Steps) {
         if let Some(update) = self.cascades.answered(errand, seen, frame, steps.inferred) {
-            self.tell(&update, frame, steps, true);
+            self.hand_on(&update, frame, steps, true);
         }
     }
 
-    fn tell(&self, event: &Arc<DetectionEvent>, frame: &Frame, steps: Steps, worth_telling: bool) {
+    fn hand_on(&self, event: &Arc<DetectionEvent>, frame: &Frame, steps: Steps, worth_telling: bool) {
         let kept = (!event.objects.is_empty()).then(|| frame.clone());
-        for rule in self.rules.load().iter().filter(|rule| rule.wants(event)) {
-            rule.put(Observation { event: Arc::clone(event), status: None, frame: kept.clone(), steps });
+        for rule in self.routes.load().of(event) {
+            rule.put(Observation { event: Arc::clone(event), frame: kept.clone(), steps });
         }
         if worth_telling {
             self.bus.event(event);
@@ -155,36 +170,5 @@ impl Fanout {
 impl Downstream for Fanout {
     fn is_followed(&self, camera: &CameraId) -> bool {
         self.tracks.moving(camera)
-    }
-
-    fn status(&self, status: Arc<StatusEvent>, frame: Option<Frame>) {
-        let Some(camera) = &status.camera else { return };
-        let size = frame.as_ref().map_or((0, 0), |frame| (frame.picture.width, frame.picture.height));
-        // What an alert of it refers to: a frame in which no model saw anything.
-        let event = Arc::new(DetectionEvent {
-            id: status.id,
-            site: status.site.clone(),
-            camera: camera.clone(),
-            model: ModelId::status(),
-            frame: frame.as_ref().map_or(0, |frame| frame.index),
-            ts: frame.as_ref().map_or(status.ts, |frame| frame.capture.at),
-            ts_source: frame.as_ref().map_or(TimeSource::WallClock, |frame| frame.capture.source),
-            width: size.0,
-            height: size.1,
-            objects: Vec::new(),
-            zones: Default::default(),
-            ended: Vec::new(),
-            still_s: 0.0,
-            update: None,
-        });
-        for rule in self.rules.load().iter().filter(|rule| rule.hears_status_of(camera)) {
-            let steps = Steps::default();
-            rule.put(Observation {
-                event: Arc::clone(&event),
-                status: Some(Arc::clone(&status)),
-                frame: frame.clone(),
-                steps,
-            });
-        }
     }
 }

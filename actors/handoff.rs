@@ -35,13 +35,7 @@ impl<T> Handoff<T> {
     /// An empty hand-off for at most `capacity` items (at least one).
     pub fn new(capacity: usize, overflow: Overflow) -> Self {
         let capacity = capacity.max(1);
-        Self {
-            items: Mutex::new(VecDeque::with_capacity(capacity.min(64))),
-            capacity,
-            overflow,
-            arrived: Notify::new(),
-            dropped: AtomicU64::new(0),
-        }
+        Self { items: Mutex::default(), capacity, overflow, arrived: Notify::new(), dropped: AtomicU64::new(0) }
     }
 
     /// Hands an item over; never waits. Returns the item that was dropped to keep the bound, if one was.

@@ -2,15 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use parapet_contracts::{DetectionEvent, Frame, status::StatusEvent};
+use parapet_contracts::{DetectionEvent, Frame};
 
 /// An event with its frame.
 #[derive(Debug, Clone)]
 pub struct Observation {
     /// What was seen.
     pub event: Arc<DetectionEvent>,
-    /// What became of a camera, when this is about no model's look: `event` says when and where, and nothing else.
-    pub status: Option<Arc<StatusEvent>>,
     /// Where. Present when there are objects in it: it may become evidence. Holding it holds a decoder's buffer.
     pub frame: Option<Frame>,
     /// When each step was done.

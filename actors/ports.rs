@@ -8,6 +8,7 @@ use parapet_contracts::{
     ports::{
         bus::BusPort,
         evidence::EvidencePort,
+        lines::LinesPort,
         media::MediaPort,
         sink::SinkPort,
         store::{JournalFile, StorePort},
@@ -29,8 +30,10 @@ pub struct Ports {
     pub journal_file: Arc<dyn JournalFile>,
     /// Keeps pictures.
     pub evidence: Arc<dyn EvidencePort>,
-    /// Publishes.
+    /// Publishes and subscribes.
     pub bus: Arc<dyn BusPort>,
+    /// Reads files that grow.
+    pub lines: Arc<dyn LinesPort>,
     /// Makes the sinks of uploaders.
     pub sinks: Arc<dyn SinkFactory>,
     /// Hears of durable alerts.

@@ -1,10 +1,12 @@
 //! A running site: which actors the configuration asks for, what a change of it does, and what each of them tells.
 
+mod swap;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use parapet_config::{Camera, Model, SiteConfig, Uploader};
-use parapet_contracts::{CameraId, MainView, ModelId, RuleId, UploaderId};
+use parapet_config::{Camera, Model, SiteConfig, Stream, Uploader};
+use parapet_contracts::{CameraId, MainView, ModelId, RuleId, StreamId, UploaderId};
 use parapet_supervision::{ChildSpec, Ended, NodeStatus, ShutdownReport, SupervisorHandle};
 use parking_lot::RwLock;
 
@@ -14,11 +16,12 @@ use crate::{
     children,
     fanout::Fanout,
     journal::{Failure, Journal},
-    model::{ModelBoard, ModelPool, OverloadParts, SlotParts, Terms, Work},
+    model::{Loaded, ModelBoard, ModelPool, OverloadParts, SlotParts, Terms, Work},
     outboxes::{Outboxes, queue_of},
     ports::Ports,
-    rule::{RuleFeed, judge},
+    rule::{Judge, RuleFeed, SilenceBoard, TableBoard},
     store::{AlertDesk, StoreHandle},
+    stream::{StreamActor, StreamBoard},
     uploader::{Pump, PumpBoard, backoff},
     worker::Body,
 };
@@ -37,6 +40,10 @@ pub struct Links {
     pub bus_board: Arc<PumpBoard>,
     /// Where slots hand what they saw.
     pub fanout: Arc<Fanout>,
+    /// What rules look up in.
+    pub tables: Arc<TableBoard>,
+    /// What holds alerts back.
+    pub silences: Arc<SilenceBoard>,
     /// Failures.
     pub journal: Journal,
     /// The world outside.
@@ -50,9 +57,12 @@ pub struct Site {
     root: SupervisorHandle,
     uploaders: SupervisorHandle,
     rules: SupervisorHandle,
+    streams: SupervisorHandle,
     models: SupervisorHandle,
     cameras: SupervisorHandle,
     boards: RwLock<Boards>,
+    /// One changed model takes its place at a time.
+    swapping: tokio::sync::Mutex<()>,
 }
 
 /// What the actors tell; outlives their restarts.
@@ -63,20 +73,24 @@ struct Boards {
     mains: BTreeMap<CameraId, (Arc<CameraBoard>, Arc<MainView>)>,
     models: BTreeMap<ModelId, (Arc<ModelPool>, Arc<ModelBoard>)>,
     uploaders: BTreeMap<UploaderId, Arc<PumpBoard>>,
+    streams: BTreeMap<StreamId, Arc<StreamBoard>>,
+}
+
+/// The supervisors of a site's groups.
+pub(crate) struct Groups {
+    pub(crate) root: SupervisorHandle,
+    pub(crate) uploaders: SupervisorHandle,
+    pub(crate) rules: SupervisorHandle,
+    pub(crate) streams: SupervisorHandle,
+    pub(crate) models: SupervisorHandle,
+    pub(crate) cameras: SupervisorHandle,
 }
 
 impl Site {
-    pub(crate) fn new(
-        config: SiteConfig,
-        links: Links,
-        root: SupervisorHandle,
-        uploaders: SupervisorHandle,
-        rules: SupervisorHandle,
-        models: SupervisorHandle,
-        cameras: SupervisorHandle,
-    ) -> Arc<Self> {
-        let (config, boards) = (ArcSwap::from_pointee(config), RwLock::default());
-        Arc::new(Self { config, links, root, uploaders, rules, models, cameras, boards })
+    pub(crate) fn new(config: SiteConfig, links: Links, groups: Groups) -> Arc<Self> {
+        let Groups { root, uploaders, rules, streams, models, cameras } = groups;
+        let (config, boards, swapping) = (ArcSwap::from_pointee(config), RwLock::default(), Default::default());
+        Arc::new(Self { config, links, root, uploaders, rules, streams, models, cameras, boards, swapping })
     }
 
     /// Adds an actor for each file of the configuration, before the tree starts.
@@ -84,16 +98,32 @@ impl Site {
         let config = self.config.load_full();
         self.links.fanout.tracks().configure(&config);
         self.links.fanout.cascades().configure(&config);
+        self.links.tables.set(&config.tables);
         let specs =
             (config.uploaders.values().filter_map(|uploader| self.uploader(uploader)).map(|s| (&self.uploaders, s)))
                 .chain(self.replace_rules(&config).into_iter().map(|s| (&self.rules, s)))
-                .chain(config.models.values().map(|model| (&self.models, self.model(model))))
+                .chain(config.streams.values().map(|stream| (&self.streams, self.stream(stream))))
+                .chain(config.models.values().map(|model| (&self.models, self.model(model, Vec::new()))))
                 .collect::<Vec<_>>();
         for (group, spec) in specs {
             self.add(group, spec);
         }
+        self.compare_shadows(&config);
         for spec in config.cameras.values().flat_map(|camera| self.camera(camera)) {
             self.add(&self.cameras, spec);
+        }
+    }
+
+    /// Shows the shadows of `config` what their models see.
+    fn compare_shadows(&self, config: &SiteConfig) {
+        let boards = self.boards.read();
+        let wanted = config.models.values().filter_map(|model| {
+            let of = config.models.get(&model.shadow.as_ref()?.of)?;
+            Some((Arc::clone(model), Arc::clone(of), Arc::clone(&boards.models.get(&model.id)?.0)))
+        });
+        let shadows = self.links.fanout.shadows().replace(wanted.collect());
+        for (id, (_, board)) in &boards.models {
+            board.shadow(shadows.iter().find(|shadow| shadow.id() == id).cloned());
         }
     }
 
@@ -142,7 +172,8 @@ impl Site {
         std::iter::once(children::camera(parts)).chain(main).collect()
     }
 
-    fn model(&self, config: &Arc<Model>) -> ChildSpec {
+    /// A model whose slots begin with what was loaded for them already.
+    fn model(&self, config: &Arc<Model>, loaded: Vec<Loaded>) -> ChildSpec {
         let clock = &self.links.ports.clock;
         let mut boards = self.boards.write();
         let mut place = |id: &ModelId| {
@@ -184,19 +215,28 @@ impl Site {
             journal: self.links.journal.clone(),
             clock: Arc::clone(clock),
         };
-        children::model(&slots, overload)
+        children::model(&slots, overload, loaded)
     }
 
     /// Gives the fan-out the rules of `config`; a rule that did not change keeps its inbox. Returns the specs of the new ones.
     fn replace_rules(&self, config: &SiteConfig) -> Vec<ChildSpec> {
         let old = self.links.fanout.rules();
         let mut new = Vec::new();
-        let feeds = config.rules.values().map(|rule| {
-            old.iter().find(|feed| feed.rule() == rule).cloned().unwrap_or_else(|| {
-                let feed = RuleFeed::new(Arc::clone(rule));
-                new.push(self.rule(&feed));
-                feed
-            })
+        let feeds = config.rules.values().filter_map(|rule| {
+            if let Some(feed) = old.iter().find(|feed| feed.rule() == rule) {
+                return Some(Arc::clone(feed));
+            }
+            match RuleFeed::new(Arc::clone(rule)) {
+                Ok(feed) => {
+                    new.push(self.rule(&feed));
+                    Some(feed)
+                }
+                Err(error) => {
+                    let actor = format!("rules/{}", rule.id);
+                    self.links.journal.report(Failure::new(actor, "statement", error.to_string()));
+                    None
+                }
+            }
         });
         let feeds = feeds.collect();
         self.links.fanout.set_rules(feeds);
@@ -204,11 +244,36 @@ impl Site {
     }
 
     fn rule(&self, feed: &Arc<RuleFeed>) -> ChildSpec {
-        let (desk, clock) = (self.links.desk.clone(), Arc::clone(&self.links.ports.clock));
-        let (id, feed) = (feed.rule().id.to_string(), Arc::clone(feed));
-        children::edge_worker(&id, "rule", move |heartbeat| {
-            let (feed, desk, clock) = (Arc::clone(&feed), desk.clone(), Arc::clone(&clock));
-            Body::task(move |stop| judge(feed, desk, clock, heartbeat, stop))
+        let judge = Judge {
+            feed: Arc::clone(feed),
+            desk: self.links.desk.clone(),
+            store: self.links.store.clone(),
+            tables: Arc::clone(&self.links.tables),
+            silences: Arc::clone(&self.links.silences),
+            journal: self.links.journal.clone(),
+            clock: Arc::clone(&self.links.ports.clock),
+        };
+        children::edge_worker(feed.rule().id.as_str(), "rule", move |heartbeat| {
+            let judge = judge.clone();
+            Body::task(move |stop| judge.run(heartbeat, stop))
+        })
+    }
+
+    fn stream(&self, stream: &Arc<Stream>) -> ChildSpec {
+        let (site, clock) = (self.config.load().site.id.clone(), Arc::clone(&self.links.ports.clock));
+        let board = StreamBoard::new(Arc::clone(stream), site, clock, self.links.journal.clone());
+        self.boards.write().streams.insert(stream.id.clone(), Arc::clone(&board));
+        let actor = StreamActor {
+            board,
+            rules: Arc::clone(&self.links.fanout),
+            store: self.links.store.clone(),
+            bus: Arc::clone(&self.links.ports.bus),
+            lines: Arc::clone(&self.links.ports.lines),
+        };
+        children::edge_worker(stream.id.as_str(), "stream", move |heartbeat| {
+            let actor = actor.clone();
+            heartbeat.idle(); // It waits for others; what it does itself is short.
+            Body::task(move |stop| actor.run(stop))
         })
     }
 
@@ -244,13 +309,15 @@ impl Site {
         }))
     }
 
-    /// Takes a new configuration: starts, restarts and stops exactly the actors whose files changed.
-    pub async fn apply(&self, new: SiteConfig) {
+    /// Takes a new configuration: starts, restarts and stops exactly the actors whose files changed. A model that changed takes its place
+    /// later, once it is loaded and found good.
+    pub async fn apply(self: &Arc<Self>, new: SiteConfig) {
         let old = self.config.swap(Arc::new(new));
         let new = self.config.load_full();
         self.links.outboxes.replace(&new.uploaders);
         self.links.fanout.tracks().configure(&new);
         self.links.fanout.cascades().configure(&new);
+        self.links.tables.set(&new.tables);
 
         // Against the direction of the data: who is fed goes after who feeds.
         for id in old.cameras.keys().filter(|id| !new.cameras.contains_key(*id)) {
@@ -261,6 +328,10 @@ impl Site {
         for id in old.models.keys().filter(|id| !new.models.contains_key(*id)) {
             self.remove(&self.models, id.as_str()).await;
             self.boards.write().models.remove(id);
+        }
+        for id in old.streams.keys().filter(|id| !new.streams.contains_key(*id)) {
+            self.remove(&self.streams, id.as_str()).await;
+            self.boards.write().streams.remove(id);
         }
         for id in old.rules.keys().filter(|id| !new.rules.contains_key(*id)) {
             self.remove(&self.rules, id.as_str()).await;
@@ -279,9 +350,17 @@ impl Site {
         for spec in self.replace_rules(&new) {
             self.put(&self.rules, spec).await;
         }
-        for (_, model) in changed(&old.models, &new.models) {
-            self.put(&self.models, self.model(model)).await;
+        for (_, stream) in changed(&old.streams, &new.streams) {
+            self.put(&self.streams, self.stream(stream)).await;
         }
+        for (id, model) in changed(&old.models, &new.models) {
+            if old.models.contains_key(id) {
+                self.swap(model);
+            } else {
+                self.put(&self.models, self.model(model, Vec::new())).await;
+            }
+        }
+        self.compare_shadows(&new);
         for (id, camera) in changed(&old.cameras, &new.cameras) {
             if camera.substream.is_none() {
                 self.remove(&self.cameras, &main_of(id)).await;
@@ -350,6 +429,11 @@ impl Site {
     /// The feed of each rule.
     pub fn rules(&self) -> BTreeMap<RuleId, Arc<RuleFeed>> {
         self.links.fanout.rules().iter().map(|feed| (feed.rule().id.clone(), Arc::clone(feed))).collect()
+    }
+
+    /// The board of each stream.
+    pub fn streams(&self) -> BTreeMap<StreamId, Arc<StreamBoard>> {
+        self.boards.read().streams.clone()
     }
 
     /// The board of each uploader.

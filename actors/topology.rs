@@ -8,7 +8,8 @@
 //!       │       ├─ detections   → QoS 0                                        hand-off 1,024: the oldest goes
 //!       │       └─ status       → retained, the latest wins
 //!       ├─ uploaders ── one per file: outbox → sink
-//!       ├─ rules ────── one per file                                           hand-off    16: the oldest goes
+//!       ├─ rules ────── one per file                                           hand-offs   16 frames, 1,024 others: the oldest goes
+//!       ├─ streams ──── one per file: bus, HTTP or file → rules, event log     hand-off 1,024: the newest is refused
 //!       ├─ models ───── one per file ── slot-0 … slot-n                        one frame a camera: the newest wins
 //!       └─ cameras ──── one per file
 //! ```
@@ -18,7 +19,7 @@
 use std::{sync::Arc, time::Duration};
 
 use parapet_config::SiteConfig;
-use parapet_contracts::ports::bus::BusPort;
+use parapet_contracts::{Happening, Silence, Timestamp, ports::bus::BusPort};
 use parapet_supervision::{ChildSpec, FailureReport, Observer, StartError, SupervisorSpec};
 
 use crate::{
@@ -28,7 +29,8 @@ use crate::{
     journal::{Failure, Journal},
     outboxes::{BUS, Outboxes},
     ports::Ports,
-    site::{Links, Site},
+    rule::SilenceBoard,
+    site::{Groups, Links, Site},
     store::{AlertDesk, Desk, StoreHandle, StoreSettings, StoreWriter, expire_evidence},
     uploader::{Pump, PumpBoard, backoff},
     worker::Body,
@@ -38,6 +40,8 @@ use crate::{
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
 /// Pause before the disk is asked again.
 const RETRY_STORE: Duration = Duration::from_secs(1);
+/// Where silences are kept.
+pub const SILENCES: &str = "silence/";
 /// Pauses of the alerts' way to the bus.
 const BUS_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
@@ -91,7 +95,9 @@ pub async fn start(
             queue: desk_queue,
             evidence: Arc::clone(&ports.evidence),
             store: store.clone(),
+            site: config.site.id.clone(),
             outboxes: Arc::clone(&outboxes),
+            rules: Arc::clone(&fanout),
             journal: journal.clone(),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&ports.alerts),
@@ -122,12 +128,31 @@ pub async fn start(
         bus_supervisor(pump, &bus_feed, &ports.bus, &journal)
     };
 
-    let groups = ["uploaders", "rules", "models", "cameras"].map(|id| SupervisorSpec::new(id).start_concurrently());
-    let [uploaders, rules, models, cameras] = &groups;
-    let links = Links { store, desk, outboxes, bus_feed, bus_board, fanout, journal: journal.clone(), ports };
+    let listening = Arc::downgrade(&fanout);
+    bus_feed.on_status(move |event| {
+        if let Some(rules) = listening.upgrade() {
+            rules.tell(&Happening::Status(event));
+        }
+    });
+    let silences = Arc::new(SilenceBoard::default());
+    take_up_silences(&silences, &store, &journal, clock.now()).await;
+
+    let names = ["uploaders", "rules", "streams", "models", "cameras"];
+    let groups = names.map(|id| SupervisorSpec::new(id).start_concurrently());
+    let [uploaders, rules, streams, models, cameras] = &groups;
+    let tables = Arc::default();
+    let links =
+        Links { store, desk, outboxes, bus_feed, bus_board, fanout, tables, silences, journal: journal.clone(), ports };
     let root = SupervisorSpec::new("site").observer(Arc::new(JournalObserver(journal)));
-    let site =
-        Site::new(config, links, root.handle(), uploaders.handle(), rules.handle(), models.handle(), cameras.handle());
+    let handles = Groups {
+        root: root.handle(),
+        uploaders: uploaders.handle(),
+        rules: rules.handle(),
+        streams: streams.handle(),
+        models: models.handle(),
+        cameras: cameras.handle(),
+    };
+    let site = Site::new(config, links, handles);
     site.populate();
 
     let mut root = root.child(writer).child(alerts).child(housekeeping).child(bus);
@@ -139,6 +164,27 @@ pub async fn start(
     }
     root.start().await?;
     Ok(site)
+}
+
+/// Silences outlive the process; those that are over are forgotten.
+async fn take_up_silences(board: &SilenceBoard, store: &StoreHandle, journal: &Journal, now: Timestamp) {
+    let port = Arc::clone(store.port());
+    let kept = match tokio::task::spawn_blocking(move || port.kept_below(SILENCES)).await {
+        Ok(Ok(kept)) => kept,
+        Ok(Err(error)) => {
+            journal.report(Failure::new("rules", "silences", format!("silences are lost: {}", error.text)));
+            return;
+        }
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
+    for (key, text) in kept {
+        match serde_json::from_str::<Silence>(&text) {
+            Ok(silence) if silence.until > now => drop(board.add(silence, now)),
+            // It is over: its place in the store goes with the next one that is ended.
+            Ok(_) => tracing::debug!(key, "a silence is over"),
+            Err(error) => journal.report(Failure::new("rules", "silences", format!("{key} can't be read: {error}"))),
+        }
+    }
 }
 
 fn bus_supervisor(pump: Pump, feed: &Arc<BusFeed>, bus: &Arc<dyn BusPort>, journal: &Journal) -> ChildSpec {

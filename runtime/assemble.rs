@@ -27,7 +27,7 @@ use parapet_evidence_fs::EvidenceFolder;
 use parapet_media_gstreamer::GstMedia;
 use parapet_store_rocksdb::{FallbackJournal, RocksStore, StoreOptions};
 
-use crate::{inference::SiteEngines, sinks::Sinks};
+use crate::{inference::SiteEngines, lines::FileLines, sinks::Sinks};
 
 /// What lives as long as the process does.
 pub struct Assembly {
@@ -82,6 +82,7 @@ pub fn assemble(
         evidence,
         bus: Arc::clone(&bus) as _,
         sinks: Arc::new(Sinks),
+        lines: Arc::new(FileLines),
         alerts,
         clock,
     };

@@ -1,6 +1,9 @@
 //! Engines over ONNX Runtime: a model file of the configuration, and what the file itself tells, become a detector in a session.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use parapet_actors::model::{Engine, EngineError, EngineFactory, Seen, SeenKind, View};
 use parapet_config::{ChannelOrder, Model, Resize, SlotConfig};
@@ -16,12 +19,42 @@ use parapet_vision::{
 /// Builds engines through an inference port.
 pub struct Engines {
     inference: Arc<dyn InferencePort>,
+    cache: Option<PathBuf>,
 }
 
 impl Engines {
     /// Engines whose models the port loads.
     pub fn new(inference: Arc<dyn InferencePort>) -> Self {
-        Self { inference }
+        Self { inference, cache: None }
+    }
+
+    /// What libraries compile of a model is kept in this folder.
+    #[must_use]
+    pub fn with_cache(mut self, folder: PathBuf) -> Self {
+        self.cache = Some(folder);
+        self
+    }
+
+    /// A session where the slot's file says; or, when that can't be used and the file says so, where it says then, with the reason.
+    fn session(
+        &self,
+        file: &Path,
+        model: &Model,
+        slot: &SlotConfig,
+    ) -> Result<(Box<dyn InferenceSession>, Option<String>), EngineError> {
+        let options = |device| SessionOptions {
+            device,
+            threads: slot.threads,
+            hung_after: Some(model.hung_after),
+            cache: self.cache.clone(),
+        };
+        match (self.inference.load(file, &options(slot.device)), slot.fallback) {
+            (Err(error), Some(other)) if error.code == "no_device" => {
+                let session = self.inference.load(file, &options(other))?;
+                Ok((session, Some(format!("it runs on {other}, as its file says for this case: {}", error.text))))
+            }
+            (session, _) => Ok((session?, None)),
+        }
     }
 }
 
@@ -30,8 +63,7 @@ impl EngineFactory for Engines {
         let Some(file) = &model.file else {
             return Err(fatal("no_file", format!("model {} names no file", model.id)));
         };
-        let options = SessionOptions { device: slot.device, threads: slot.threads, hung_after: Some(model.hung_after) };
-        let session = self.inference.load(file, &options)?;
+        let (session, fallback) = self.session(file, model, slot)?;
         // The graph is a hint: without it the guess is less certain, and says so.
         let summary = OnnxSummary::read(file).ok();
         let guessed = guess::guess(session.signature(), summary.as_ref(), &overrides(model))
@@ -47,7 +79,10 @@ impl EngineFactory for Engines {
             return Err(fatal("settings", text));
         }
         let input = detector.new_input();
-        Ok(Box::new(VisionEngine { detector, session, input, description: describe(model, &guessed) }))
+        let instead = slot.fallback.filter(|_| fallback.is_some());
+        let place = instead.map_or_else(String::new, |other| format!("on {other} instead of {}; ", slot.device));
+        let description = place + &describe(model, &guessed);
+        Ok(Box::new(VisionEngine { detector, session, input, description, fallback }))
     }
 }
 
@@ -102,6 +137,7 @@ struct VisionEngine {
     session: Box<dyn InferenceSession>,
     input: InputTensor,
     description: String,
+    fallback: Option<String>,
 }
 
 impl VisionEngine {
@@ -162,5 +198,9 @@ impl Engine for VisionEngine {
 
     fn description(&self) -> String {
         self.description.clone()
+    }
+
+    fn fallback(&self) -> Option<&str> {
+        self.fallback.as_deref()
     }
 }

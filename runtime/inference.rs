@@ -24,6 +24,7 @@ pub(crate) const WORKER: &str = "inference-worker";
 /// Builds the engines of a site, each where its model's file says.
 pub struct SiteEngines {
     library: Option<PathBuf>,
+    cache: PathBuf,
     worker: WorkerCommand,
     processes: Mutex<Option<ProcessInference>>,
 }
@@ -40,7 +41,9 @@ impl SiteEngines {
             arguments.extend(["--onnxruntime".into(), library.into()]);
         }
         let worker = WorkerCommand::this_program(arguments);
-        Self { library: site.onnxruntime.clone(), worker, processes: Mutex::default() }
+        // Beside the store: it may go at any time, and is made again.
+        let cache = site.store.path.with_file_name("cache");
+        Self { library: site.onnxruntime.clone(), cache, worker, processes: Mutex::default() }
     }
 
     /// Models whose processes are started by another program: for a program that is not `parapet` itself.
@@ -71,6 +74,6 @@ impl SiteEngines {
 
 impl EngineFactory for SiteEngines {
     fn build(&self, model: &Model, slot: &SlotConfig) -> Result<Box<dyn Engine>, EngineError> {
-        Engines::new(self.port(model.isolation)?).build(model, slot)
+        Engines::new(self.port(model.isolation)?).with_cache(self.cache.clone()).build(model, slot)
     }
 }

@@ -1,11 +1,13 @@
 //! The runtime of a site: the command line, the adapters behind the ports, HTTP, telemetry and signals.
 
 pub mod assemble;
+pub mod capacity;
 pub mod cli;
 mod demo;
 pub mod engine;
 pub mod http;
 pub mod inference;
+pub mod lines;
 pub mod probe;
 pub mod process;
 pub mod reload;

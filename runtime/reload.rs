@@ -88,6 +88,8 @@ fn tell_change(loaded: &Loaded, changes: &Changes) {
         parts("model", &changes.models),
         parts("rule", &changes.rules),
         parts("uploader", &changes.uploaders),
+        parts("stream", &changes.streams),
+        told("table", &changes.tables).into_iter().collect(),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
@@ -95,6 +97,13 @@ fn tell_change(loaded: &Loaded, changes: &Changes) {
     } else if !changes.site_changed {
         tracing::info!("the configuration is what runs, again");
     }
+}
+
+/// Tables are no actors: rules look up in the new ones.
+fn told<I: std::fmt::Display>(kind: &str, change: &Change<I>) -> Option<String> {
+    let ids: Vec<String> =
+        change.added.iter().chain(&change.changed).chain(&change.removed).map(ToString::to_string).collect();
+    (!ids.is_empty()).then(|| format!("{kind} {} read again", ids.join(", ")))
 }
 
 fn parts<I: std::fmt::Display>(kind: &str, change: &Change<I>) -> Vec<String> {

@@ -1,6 +1,9 @@
 //! What others hand to the bus actors. It outlives their restarts.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use parapet_contracts::{
     CameraId, Clock, DetectionEvent, SiteId,
@@ -23,7 +26,10 @@ pub struct BusFeed {
     pub(super) events: Handoff<Arc<DetectionEvent>>,
     statuses: Mutex<BTreeMap<String, Status>>,
     pub(super) status_changed: Notify,
+    listener: OnceLock<StatusListener>,
 }
+
+type StatusListener = Box<dyn Fn(Arc<StatusEvent>) + Send + Sync>;
 
 struct Status {
     event: StatusEvent,
@@ -39,6 +45,7 @@ impl BusFeed {
             events: Handoff::new(EVENTS_CAPACITY, Overflow::DropOldest),
             statuses: Mutex::default(),
             status_changed: Notify::new(),
+            listener: OnceLock::new(),
         })
     }
 
@@ -49,22 +56,19 @@ impl BusFeed {
         }
     }
 
+    /// Lets somebody inside the site hear of statuses, too. The first one who asks is it; it must return at once.
+    pub fn on_status(&self, listener: impl Fn(Arc<StatusEvent>) + Send + Sync + 'static) {
+        self.listener.get_or_init(|| Box::new(listener));
+    }
+
     /// Says how the site is.
     pub fn site(&self, health: Health, reason: Option<String>) {
         self.say(&Topic::site_status(&self.site), self.status(None, health, reason, None));
     }
 
-    /// Says how a camera is, and returns what was said.
-    pub fn camera(
-        &self,
-        camera: &CameraId,
-        health: Health,
-        reason: Option<String>,
-        picture: Option<PictureFault>,
-    ) -> StatusEvent {
-        let event = self.status(Some(camera), health, reason, picture);
-        self.say(&Topic::camera_status(&self.site, camera), event.clone());
-        event
+    /// Says how a camera is.
+    pub fn camera(&self, camera: &CameraId, health: Health, reason: Option<String>, picture: Option<PictureFault>) {
+        self.say(&Topic::camera_status(&self.site, camera), self.status(Some(camera), health, reason, picture));
     }
 
     fn status(
@@ -79,6 +83,9 @@ impl BusFeed {
     }
 
     fn say(&self, topic: &Topic, event: StatusEvent) {
+        if let Some(listener) = self.listener.get() {
+            listener(Arc::new(event.clone()));
+        }
         self.statuses.lock().insert(topic.to_string(), Status { event, told: false });
         self.status_changed.notify_one();
     }

@@ -15,7 +15,7 @@ use std::{
 
 use parapet_config::Camera;
 use parapet_contracts::{
-    Clock, ErrorKind, Frame,
+    Clock, ErrorKind,
     camera::SourceSpec,
     ports::media::{Attention, MediaError, MediaEvent, MediaPort, MediaStream},
     status::PictureFault,
@@ -98,8 +98,6 @@ pub enum CameraMessage {
     Picture {
         /// What.
         fault: Option<PictureFault>,
-        /// The frame that shows it.
-        frame: Box<Frame>,
     },
     /// The watchdog looks.
     Tick,
@@ -216,7 +214,7 @@ impl Actor for CameraActor {
             CameraMessage::Media { stream, event } if stream == current => state.on_event(&myself, event),
             CameraMessage::Media { .. } => {}
             CameraMessage::Attention => state.attend(),
-            CameraMessage::Picture { fault, frame } => state.judge_picture(fault, *frame),
+            CameraMessage::Picture { fault } => state.judge_picture(fault),
             CameraMessage::Tick => {
                 state.watch(&myself);
                 myself.send_after(TICK, || CameraMessage::Tick);

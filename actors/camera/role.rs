@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parapet_contracts::{CameraId, Frame, MainView, status::StatusEvent};
+use parapet_contracts::{CameraId, MainView};
 
 /// Which stream.
 #[derive(Clone)]
@@ -31,11 +31,8 @@ impl Role {
     }
 }
 
-/// Those who hear of a camera, and who know of what it shows. Called on the decoder's thread: returns at once.
+/// Who knows of what a camera shows. Called on the decoder's thread: returns at once.
 pub trait Downstream: Send + Sync {
     /// Whether an object of this camera is followed that does not stand still.
     fn is_followed(&self, camera: &CameraId) -> bool;
-
-    /// A camera's status has changed; the frame shows why, when a frame does.
-    fn status(&self, status: Arc<StatusEvent>, frame: Option<Frame>);
 }

@@ -63,7 +63,7 @@ impl StreamSink {
             picture: frame.picture,
         };
         if let Finding::Changed(fault) = outlook.finding {
-            self.tell(CameraMessage::Picture { fault, frame: Box::new(frame.clone()) });
+            self.tell(CameraMessage::Picture { fault });
         }
         if outlook.wanted {
             self.parts.feeds.iter().for_each(|feed| feed.offer(frame.clone()));

@@ -1,11 +1,6 @@
 //! What a camera's actor tells the site of itself: its board, the bus, the journal, the rules.
 
-use std::sync::Arc;
-
-use parapet_contracts::{
-    Frame,
-    status::{Health, PictureFault},
-};
+use parapet_contracts::status::{Health, PictureFault};
 
 use super::{CameraState, actor::CameraStateData};
 use crate::journal::Failure;
@@ -17,11 +12,11 @@ impl CameraStateData {
             return;
         }
         tracing::info!(camera = %self.name(), ?state, "camera");
-        self.publish(reason, None);
+        self.publish(reason);
     }
 
     /// What is wrong with the picture has changed.
-    pub(super) fn judge_picture(&mut self, fault: Option<PictureFault>, frame: Frame) {
+    pub(super) fn judge_picture(&mut self, fault: Option<PictureFault>) {
         let before = std::mem::replace(&mut self.fault, fault);
         if before == fault {
             return;
@@ -30,17 +25,17 @@ impl CameraStateData {
         match fault {
             Some(fault) => {
                 self.report(fault.as_str(), fault.explain().to_owned());
-                self.publish(None, Some(frame));
+                self.publish(None);
             }
             None => {
                 tracing::info!(camera = %self.name(), "the picture is as it should be again");
-                self.publish(Some("the picture is as it should be again".to_owned()), Some(frame));
+                self.publish(Some("the picture is as it should be again".to_owned()));
             }
         }
     }
 
     /// How the camera is, to the bus and to the rules. The main stream of one whose substream is watched has no status of its own.
-    fn publish(&self, reason: Option<String>, frame: Option<Frame>) {
+    fn publish(&self, reason: Option<String>) {
         if self.parts.role.is_main() {
             return;
         }
@@ -52,8 +47,7 @@ impl CameraStateData {
             (CameraState::Disabled | CameraState::Ended | CameraState::Stopped, _) => Health::Offline,
         };
         let reason = reason.or_else(|| self.fault.map(|fault| fault.explain().to_owned()));
-        let status = self.parts.bus.camera(&self.parts.config.id, health, reason, self.fault);
-        self.parts.downstream.status(Arc::new(status), frame);
+        self.parts.bus.camera(&self.parts.config.id, health, reason, self.fault);
     }
 
     pub(super) fn report(&self, kind: &str, text: String) {

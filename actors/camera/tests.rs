@@ -12,11 +12,11 @@ use std::{
 
 use parapet_config::Camera;
 use parapet_contracts::{
-    CameraId, Clock, ErrorKind, Frame, ModelId, SiteId, Timestamp,
+    CameraId, Clock, ErrorKind, ModelId, SiteId, Timestamp,
     camera::{Location, Pace, SourceSpec},
     ports::media::{Attention, MediaError, MediaEvent},
     stats::DropReason,
-    status::{Health, PictureFault, StatusEvent},
+    status::{Health, PictureFault},
 };
 use parapet_supervision::{SupervisorHandle, SupervisorSpec};
 use parapet_testkit::{
@@ -52,23 +52,21 @@ struct Fixture {
     pool: Arc<ModelPool>,
     root: SupervisorHandle,
     clock: Arc<dyn Clock>,
-    downstream: Arc<FakeDownstream>,
+    statuses: Arc<Mutex<Vec<Told>>>,
 }
 
-/// Remembers what the camera said; the test says whether something is followed.
+/// A status, as the bus was told.
+type Told = (Health, Option<PictureFault>);
+
+/// The test says whether something is followed.
 #[derive(Default)]
 struct FakeDownstream {
     followed: AtomicBool,
-    statuses: Mutex<Vec<(Health, Option<PictureFault>, bool)>>,
 }
 
 impl Downstream for FakeDownstream {
     fn is_followed(&self, _: &CameraId) -> bool {
         self.followed.load(Ordering::SeqCst)
-    }
-
-    fn status(&self, status: Arc<StatusEvent>, frame: Option<Frame>) {
-        self.statuses.lock().push((status.health, status.picture, frame.is_some()));
     }
 }
 
@@ -95,6 +93,10 @@ async fn start_with(location: Location, enabled: bool, change: impl FnOnce(&mut 
     config.models = vec![pool.model().clone()];
     change(&mut config);
     let downstream = Arc::new(FakeDownstream::default());
+    let bus = BusFeed::new(SiteId::new("s").unwrap(), Arc::clone(&clock));
+    let statuses = Arc::<Mutex<Vec<Told>>>::default();
+    let told = Arc::clone(&statuses);
+    bus.on_status(move |status| told.lock().push((status.health, status.picture)));
     let spec = children::camera(CameraParts {
         config: Arc::new(config),
         role: Role::Watched { main: None },
@@ -102,12 +104,12 @@ async fn start_with(location: Location, enabled: bool, change: impl FnOnce(&mut 
         feeds: vec![pool.join(&id, Terms::default())],
         board: Arc::clone(&board),
         journal: journal.clone(),
-        bus: BusFeed::new(SiteId::new("s").unwrap(), Arc::clone(&clock)),
-        downstream: Arc::clone(&downstream) as _,
+        bus,
+        downstream: downstream as _,
         clock: Arc::clone(&clock),
     });
     let root = SupervisorSpec::new("cameras").child(spec).start().await.unwrap();
-    Fixture { media, board, journal, pool, root, clock, downstream }
+    Fixture { media, board, journal, pool, root, clock, statuses }
 }
 
 impl Fixture {
@@ -338,23 +340,23 @@ async fn a_camera_whose_keyframes_are_too_rare_is_decoded_as_a_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_covered_lens_degrades_the_camera_and_is_told_with_its_picture() {
+async fn a_covered_lens_degrades_the_camera_and_is_told() {
     let watched = |config: &mut Camera| config.picture_faults = PictureFault::ALL.into();
     let fixture = start_with(live(), true, watched).await;
     fixture.opened(1).await;
     fixture.film(20, |n| scene(n, None)).await;
     fixture.until("live", CameraState::Live).await;
     fixture.film(8, |n| parapet_testkit::media::plain(160, 90, 90 + (n % 2) as u8)).await;
-    let told = fixture.downstream.statuses.lock().last().copied();
-    assert_eq!(told, Some((Health::Degraded, Some(PictureFault::Covered), true)));
+    let told = fixture.statuses.lock().last().copied();
+    assert_eq!(told, Some((Health::Degraded, Some(PictureFault::Covered))));
     assert_eq!(fixture.board.status().picture, Some(PictureFault::Covered));
     assert_eq!(fixture.kinds(), ["covered"]);
     // It fails meanwhile, and comes back: a stream that was cut does not make it honest.
     fixture.media.event(0, MediaEvent::Failed(refused()));
     fixture.opened(2).await;
     fixture.film(2, |n| parapet_testkit::media::plain(160, 90, 90 + (n % 2) as u8)).await;
-    let told = fixture.downstream.statuses.lock().last().copied();
-    assert_eq!(told, Some((Health::Degraded, Some(PictureFault::Covered), false)));
+    let told = fixture.statuses.lock().last().copied();
+    assert_eq!(told, Some((Health::Degraded, Some(PictureFault::Covered))));
     fixture.film(12, |n| scene(n, None)).await;
-    assert_eq!(fixture.downstream.statuses.lock().last().copied(), Some((Health::Online, None, true)));
+    assert_eq!(fixture.statuses.lock().last().copied(), Some((Health::Online, None)));
 }

@@ -122,7 +122,7 @@ async fn a_model_that_follows_holds_up_nobody_however_slow_it_is() {
             journal: journal.clone(),
             clock: Arc::clone(&clock),
         };
-        root = root.child(children::model(&parts, None));
+        root = root.child(children::model(&parts, None, Vec::new()));
         boards.push(board);
     }
     let _root = root.start().await.unwrap();

@@ -76,7 +76,7 @@ proptest! {
         let mut feeds: Vec<Feed> = cameras.iter().map(|id| pool.join(id, terms(2))).collect();
         // Counters of feeds that are gone count on: what they had must add up, too.
         let mut all: Vec<Arc<FeedCounters>> = feeds.iter().map(|feed| Arc::clone(feed.counters())).collect();
-        let (mut seat, mut lighter_seat) = (pool.seat(Profile::unknown()), lighter.seat(Profile::unknown()));
+        let (mut seat, mut lighter_seat) = (pool.seat("slot-0", Profile::unknown()), lighter.seat("slot-0", Profile::unknown()));
         let (mut offered, mut jobs) = (0, Vec::new());
         let steps = steps.into_iter().chain(close.then_some((Step::Close, 0))).chain([(Step::Offer(0), 1)]);
         for (step, later) in steps {

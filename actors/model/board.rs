@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     overload::OverloadStatus,
     pool::{FeedReport, ModelPool},
+    shadow::{Shadow, ShadowStatus},
 };
 use crate::cascade::{FollowBoard, FollowStatus};
 
@@ -31,6 +32,23 @@ struct Inner {
     last: Option<Duration>,
     overload: Option<OverloadStatus>,
     follows: Option<FollowBoard>,
+    change: Option<ModelChange>,
+    shadow: Option<Arc<Shadow>>,
+    /// Counts the changes of the model's file.
+    changes: u64,
+}
+
+/// What becomes of a change of a model's file, while what it says is not what runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ModelChange {
+    /// It is loaded beside the one that runs, and checked.
+    Loading,
+    /// It can't be used: the one that ran before goes on.
+    Refused {
+        /// Why, for people.
+        text: String,
+    },
 }
 
 /// A snapshot.
@@ -62,6 +80,12 @@ pub struct ModelStatus {
     /// What became of the crops that it was asked to look at, when it follows other models.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follows: Option<FollowStatus>,
+    /// What becomes of a change of its file; absent when what its file says is what runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<ModelChange>,
+    /// How it compares with the model that it is a shadow of; absent for a model that is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowStatus>,
     /// What happened to each camera's frames.
     pub cameras: Vec<FeedStatus>,
 }
@@ -115,6 +139,29 @@ impl ModelBoard {
         self.inner.lock().overload = Some(status);
     }
 
+    /// The model's file has changed: what it says is loaded. Returns the number of the change.
+    pub(crate) fn changing(&self) -> u64 {
+        let mut inner = self.inner.lock();
+        inner.changes += 1;
+        inner.change = Some(ModelChange::Loading);
+        inner.changes
+    }
+
+    /// What has become of a change; `None` when it runs. False when the file has changed again meanwhile.
+    pub(crate) fn changed(&self, number: u64, change: Option<ModelChange>) -> bool {
+        let mut inner = self.inner.lock();
+        let current = inner.changes == number;
+        if current {
+            inner.change = change;
+        }
+        current
+    }
+
+    /// What it is a shadow of, if it is one.
+    pub(crate) fn shadow(&self, shadow: Option<Arc<Shadow>>) {
+        self.inner.lock().shadow = shadow;
+    }
+
     /// The model has no overload policy any more.
     pub(crate) fn no_policy(&self) {
         self.inner.lock().overload = None;
@@ -163,6 +210,8 @@ impl ModelBoard {
             waiting,
             overload: inner.overload.clone(),
             follows: inner.follows.as_ref().map(FollowBoard::status),
+            change: inner.change.clone(),
+            shadow: inner.shadow.as_ref().map(|shadow| shadow.status()),
             cameras,
         }
     }

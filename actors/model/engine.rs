@@ -25,6 +25,11 @@ pub trait Engine: Send {
 
     /// How the model's files and guesses are understood, in one line for people.
     fn description(&self) -> String;
+
+    /// Why it does not run on the hardware that its file names first.
+    fn fallback(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// What an engine looks at: a picture, or a part of it.

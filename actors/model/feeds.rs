@@ -126,6 +126,7 @@ impl Feeds {
     }
 
     /// Takes a frame in, or says why not.
+    #[allow(clippy::result_large_err)] // The frame goes back to whom it belongs: no box for each.
     pub(super) fn offer(
         &mut self,
         (index, birth): (FeedIndex, u64),

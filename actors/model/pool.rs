@@ -18,7 +18,7 @@ use super::{
     overload::Plan,
     profile::Profile,
     schedule::{Choice, Schedule},
-    seat::{SeatIndex, Seats},
+    seat::{SeatNumber, Seats},
 };
 
 /// See the module.
@@ -123,11 +123,11 @@ impl ModelPool {
         }
     }
 
-    /// A slot sits down, to take frames; it leaves when the seat is dropped.
-    pub fn seat(self: &Arc<Self>, profile: Profile) -> Seat {
+    /// The slot of this name sits down, to take frames, in the place of the one that had its name before; it leaves when the seat is dropped.
+    pub fn seat(self: &Arc<Self>, slot: &str, profile: Profile) -> Seat {
         let bell = Arc::<Condvar>::default();
-        let index = self.state.lock().seats.add(&profile, Arc::clone(&bell));
-        Seat { pool: Arc::clone(self), index, bell, profile }
+        let number = self.state.lock().seats.add(slot, &profile, Arc::clone(&bell));
+        Seat { pool: Arc::clone(self), number, bell, profile }
     }
 
     /// Sends every slot home: [`Seat::take`] returns nothing from now on.
@@ -202,7 +202,7 @@ impl ModelPool {
 /// A slot's place at its pool.
 pub struct Seat {
     pool: Arc<ModelPool>,
-    index: SeatIndex,
+    number: SeatNumber,
     bell: Arc<Condvar>,
     profile: Profile,
 }
@@ -219,7 +219,7 @@ impl Seat {
                 return Vec::new();
             }
             let now = clock.monotonic();
-            let until = match state.next(self.index, &self.profile, now) {
+            let until = match state.next(self.number, &self.profile, now) {
                 Next::Jobs(jobs) => {
                     // What is left is somebody else's, if somebody is idle.
                     if state.schedule.len() > 0
@@ -233,25 +233,25 @@ impl Seat {
             };
             if now >= give_up {
                 self.profile.rest(limit);
-                state.seats.learnt(self.index, &self.profile);
+                state.seats.learnt(self.number, &self.profile);
                 return Vec::new();
             }
-            state.seats.idle(self.index);
+            state.seats.idle(self.number);
             self.bell.wait_for(&mut state, until.saturating_sub(now));
-            state.seats.busy(self.index);
+            state.seats.busy(self.number);
         }
     }
 
     /// A look at so many views took this long.
     pub fn looked(&mut self, views: usize, took: Duration) {
         self.profile.observe(views, took);
-        self.pool.state.lock().seats.learnt(self.index, &self.profile);
+        self.pool.state.lock().seats.learnt(self.number, &self.profile);
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.pool.state.lock().seats.remove(self.index);
+        self.pool.state.lock().seats.remove(self.number);
     }
 }
 
@@ -262,8 +262,8 @@ enum Next {
 }
 
 impl State {
-    fn next(&mut self, seat: SeatIndex, profile: &Profile, now: Duration) -> Next {
-        let pace = self.seats.pace(seat);
+    fn next(&mut self, seat: SeatNumber, profile: &Profile, now: Duration) -> Next {
+        let Some(pace) = self.seats.pace(seat) else { return Next::Wait(None) };
         let mut chosen = match self.schedule.choose(now, pace) {
             Choice::Idle => return Next::Wait(None),
             Choice::Leave(until) => return Next::Wait(Some(until)),

@@ -20,9 +20,9 @@ pub enum Work {
 
 impl Work {
     /// A slot with this profile begins to work.
-    pub(super) fn sit(&self, profile: Profile) -> Sitting {
+    pub(super) fn sit(&self, slot: &str, profile: Profile) -> Sitting {
         match self {
-            Self::Frames(pool) => Sitting::Frames(pool.seat(profile)),
+            Self::Frames(pool) => Sitting::Frames(pool.seat(slot, profile)),
             Self::Crops(pool) => Sitting::Crops(Arc::clone(pool), profile),
         }
     }

@@ -8,16 +8,17 @@
 use std::{sync::Arc, time::Duration};
 
 use parapet_config::{Model, SlotConfig};
-use parapet_contracts::{Clock, ErrorKind, Picture, PixelFormat, picture::Colorimetry, ports::inference::Device};
+use parapet_contracts::{Clock, ErrorKind};
 use parapet_supervision::Heartbeat;
+use parking_lot::Mutex;
 
 use super::{
     board::ModelBoard,
-    engine::{Engine, EngineError, EngineFactory, NullEngine, Seen, View},
+    engine::{Engine, EngineError, EngineFactory, Seen, View},
     in_flight::InFlight,
     job::{Job, Purpose},
+    loaded::{Loaded, Loader},
     meters::SlotMeters,
-    profile::Profile,
     sitting::{Sitting, Work},
 };
 use crate::{
@@ -29,11 +30,6 @@ use crate::{
 
 /// How long an idle slot waits before it looks whether it should stop.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long loading a model may take before the slot counts as stuck.
-const LOADING: Duration = Duration::from_secs(300);
-
-/// The most frames that a slot looks at together, whatever its engine can take.
-const MAX_BATCH: usize = 32;
 
 /// What all slots of a model share.
 #[derive(Clone)]
@@ -60,6 +56,8 @@ pub struct Slot {
     pub actor: String,
     /// The hardware.
     pub config: SlotConfig,
+    /// The model, when it was loaded before the slot starts.
+    pub spare: Arc<Mutex<Option<Loaded>>>,
     /// What it looks at now; all incarnations of the slot share it.
     pub in_flight: Arc<InFlight>,
     /// What it shares.
@@ -80,15 +78,17 @@ impl Slot {
             self.parts.board.failed();
             meters.failed(HUNG);
         }
-        let mut engine = {
-            let _busy = self.heartbeat.busy(LOADING);
-            self.load().map_err(|error| error.text)?
-        };
-        let profile = self.measure(engine.as_mut()).map_err(|error| error.text)?;
+        // Taken by the first incarnation: one that comes after a failure loads anew.
+        let spare = self.spare.lock().take();
+        let loaded = spare.map_or_else(|| self.load(), Ok);
+        let Loaded { mut engine, profile } = loaded.map_err(|error| error.text)?;
+        if let Some(text) = engine.fallback() {
+            self.parts.journal.report(Failure::new(&*self.actor, "fallback", text));
+        }
         self.parts.board.loaded(engine.description());
         let (one, batch) = (profile.predict(1), profile.best());
         tracing::info!(actor = %self.actor, ?one, batch, "{}", engine.description());
-        let mut seat = self.parts.work.sit(profile);
+        let mut seat = self.parts.work.sit(&self.actor, profile);
         ready.tell();
         while !stop.is_set() {
             self.heartbeat.idle();
@@ -101,36 +101,10 @@ impl Slot {
         Ok(())
     }
 
-    /// Looks at nothing, in batches of each size, to learn how long that takes. A model that can't is a failed start.
-    fn measure(&self, engine: &mut dyn Engine) -> Result<Profile, EngineError> {
-        let most = engine.max_batch().clamp(1, MAX_BATCH);
-        let picture = blank()?;
-        let mut first = true;
-        Profile::measure(most, |size| {
-            // An accelerator may compile its kernels at the first look.
-            let limit = if std::mem::take(&mut first) { LOADING } else { self.parts.model.hung_after };
-            let limit = if self.config.device == Device::Cpu { self.parts.model.hung_after } else { limit };
-            let _busy = self.heartbeat.busy(limit);
-            let views = vec![View { picture: &picture, region: None }; size];
-            let began = self.parts.clock.monotonic();
-            let answers = engine.look(&views);
-            let took = self.parts.clock.monotonic().saturating_sub(began);
-            // A picture that it refuses is none that it would see; whether it is broken shows with the first real one.
-            let broken = answers.into_iter().filter_map(Result::err).find(|error| error.kind == ErrorKind::Fatal);
-            broken.map_or(Ok(took), Err)
-        })
-    }
-
-    fn load(&self) -> Result<Box<dyn Engine>, EngineError> {
-        fail::fail_point!("slot::load", |text| Err(EngineError {
-            kind: ErrorKind::Retry,
-            code: "injected",
-            text: text.unwrap_or_default()
-        }));
-        match self.parts.model.file {
-            None => Ok(Box::new(NullEngine)),
-            Some(_) => self.parts.engines.build(&self.parts.model, &self.config),
-        }
+    fn load(&self) -> Result<Loaded, EngineError> {
+        let SlotParts { model, engines, clock, .. } = &self.parts;
+        let (engines, clock, heartbeat) = (engines.as_ref(), clock.as_ref(), Some(&self.heartbeat));
+        Loader { engines, model, slot: &self.config, clock, heartbeat }.load()
     }
 
     fn look(
@@ -199,15 +173,6 @@ impl Slot {
 
 /// The reason under which frames are counted whose look never came back.
 const HUNG: &str = "hung";
-
-/// A picture of 1280×720 with nothing in it: it costs what a common one costs.
-fn blank() -> Result<Picture, EngineError> {
-    let (width, height) = (1280_usize, 720_usize);
-    let planes = [(width, height), (width / 2, height / 2), (width / 2, height / 2)];
-    let planes = planes.into_iter().map(|(row, rows)| (vec![128; row * rows], row)).collect();
-    Picture::from_vecs(width as u32, height as u32, PixelFormat::I420, Colorimetry::BT709, planes)
-        .map_err(|error| EngineError { kind: ErrorKind::Fatal, code: "blank", text: error.to_string() })
-}
 
 /// When a batch was looked at.
 #[derive(Debug, Clone, Copy)]

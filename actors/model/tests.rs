@@ -45,7 +45,7 @@ fn pool() -> Arc<ModelPool> {
 /// A slot's place, for a slot that looks at so many at once.
 fn seat(pool: &Arc<ModelPool>, batch: usize) -> Seat {
     let profile = Profile::measure(batch, |_| Ok::<_, Infallible>(Duration::from_millis(1)));
-    pool.seat(profile.unwrap_or_else(|e| match e {}))
+    pool.seat("slot-0", profile.unwrap_or_else(|e| match e {}))
 }
 
 const MOMENT: Duration = Duration::from_millis(5);
@@ -188,12 +188,13 @@ async fn start(script: Script) -> Fixture {
         min_score_by_label: BTreeMap::new(),
         nms_iou: 0.45,
         max_detections: 100,
-        slots: vec![SlotConfig { device: Device::Cpu, threads: 1 }],
+        slots: vec![SlotConfig { device: Device::Cpu, fallback: None, threads: 1 }],
         max_fps: None,
         seen_within: Duration::from_millis(500),
         overload: None,
         track: true,
         after: None,
+        shadow: None,
         isolation: Isolation::default(),
         hung_after: Duration::from_millis(300),
     });
@@ -206,7 +207,7 @@ async fn start(script: Script) -> Fixture {
         journal: journal.clone(),
         clock,
     };
-    let root = SupervisorSpec::new("site").child(children::model(&parts, None)).start().await.unwrap();
+    let root = SupervisorSpec::new("site").child(children::model(&parts, None, Vec::new())).start().await.unwrap();
     Fixture { script, pool, board, journal, root }
 }
 

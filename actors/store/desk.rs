@@ -6,17 +6,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use parapet_config::Rule;
+use parapet_config::{Action, Rule};
 use parapet_contracts::{
-    Alert, AlertDraft, Clock, EvidenceRef, Frame,
-    ports::evidence::{EvidenceError, EvidencePort},
+    Alert, AlertChange, AlertDraft, AlertUpdate, CameraId, Clock, EvidenceRef, Frame, Happening, RuleId, Severity,
+    SiteId, TimeSource, Timestamp,
+    ports::{
+        evidence::{EvidenceError, EvidencePort},
+        rule::AlertFollowUp,
+        store::Write,
+    },
 };
 use parapet_supervision::Heartbeat;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::handle::{StoreHandle, StoreStopped};
 use crate::{
+    fanout::Fanout,
     journal::{Failure, Journal},
     observation::Steps,
     outboxes::Outboxes,
@@ -36,17 +42,98 @@ pub struct AlertRequest {
     pub frame: Option<Frame>,
     /// When the steps before were done.
     pub steps: Steps,
+    /// What the rule wants to find again, written in the same batch.
+    pub keep: Option<(String, Option<String>)>,
+    /// The rule has heard again what another may have judged: an alert that is there already is not raised again.
+    pub again: bool,
+}
+
+/// What becomes of an alert.
+pub struct UpdateRequest {
+    id: Uuid,
+    alert: Uuid,
+    rule: RuleId,
+    camera: Option<CameraId>,
+    change: AlertChange,
+    severity: Severity,
+    ts: Timestamp,
+    by: Option<String>,
+    note: Option<String>,
+    actions: Vec<Action>,
+    keep: Option<(String, Option<String>)>,
+    again: bool,
+    done: Option<oneshot::Sender<()>>,
+}
+
+impl UpdateRequest {
+    /// A rule says so.
+    pub fn by_rule(follow_up: AlertFollowUp, rule: &Rule, keep: Option<(String, Option<String>)>, again: bool) -> Self {
+        let AlertFollowUp { id, alert, change, severity, at: ts, camera, .. } = follow_up;
+        let (by, note, actions) = (None, None, rule.alerting.actions.clone());
+        Self {
+            id,
+            alert,
+            rule: rule.id.clone(),
+            camera,
+            change,
+            severity,
+            ts,
+            by,
+            note,
+            actions,
+            keep,
+            again,
+            done: None,
+        }
+    }
+
+    /// Somebody has taken notice of an alert, whose rule has these actions.
+    pub fn acknowledged(
+        alert: &Alert,
+        by: Option<String>,
+        note: Option<String>,
+        at: Timestamp,
+        actions: Vec<Action>,
+    ) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            alert: alert.id,
+            rule: alert.rule.clone(),
+            camera: alert.camera.clone(),
+            change: AlertChange::Acknowledged,
+            severity: alert.severity,
+            ts: at,
+            by,
+            note,
+            actions,
+            keep: None,
+            again: false,
+            done: None,
+        }
+    }
+
+    /// Tells when it is durable.
+    pub fn tell(mut self, done: oneshot::Sender<()>) -> Self {
+        self.done = Some(done);
+        self
+    }
+}
+
+enum Request {
+    Alert(Box<AlertRequest>),
+    Update(Box<UpdateRequest>),
+    Keep(String, Option<String>),
 }
 
 /// Where rules submit; clones are the same desk.
 #[derive(Clone)]
 pub struct AlertDesk {
-    requests: mpsc::Sender<AlertRequest>,
+    requests: mpsc::Sender<Request>,
 }
 
 /// The receiving end, which the desk's actor of the day takes.
 #[derive(Clone)]
-pub struct DeskQueue(Arc<Mutex<mpsc::Receiver<AlertRequest>>>);
+pub struct DeskQueue(Arc<Mutex<mpsc::Receiver<Request>>>);
 
 impl AlertDesk {
     /// A desk, and the queue that its actor reads.
@@ -60,7 +147,26 @@ impl AlertDesk {
     /// # Errors
     /// When the site is stopping.
     pub async fn submit(&self, request: AlertRequest) -> Result<(), StoreStopped> {
-        self.requests.send(request).await.map_err(|_| StoreStopped)
+        self.requests.send(Request::Alert(Box::new(request))).await.map_err(|_| StoreStopped)
+    }
+
+    /// Hands over what became of an alert, behind what was handed over before; waits while the desk is full.
+    ///
+    /// # Errors
+    /// When the site is stopping.
+    pub async fn follow_up(&self, request: UpdateRequest) -> Result<(), StoreStopped> {
+        self.requests.send(Request::Update(Box::new(request))).await.map_err(|_| StoreStopped)
+    }
+
+    /// Keeps something behind what was handed over before, so that it never tells of an alert that is not durable. Never waits;
+    /// false: the desk is full, and nothing is kept.
+    pub fn keep(&self, key: String, value: Option<String>) -> bool {
+        self.requests.try_send(Request::Keep(key, value)).is_ok()
+    }
+
+    /// Whether [`AlertDesk::keep`] may succeed.
+    pub fn has_room(&self) -> bool {
+        self.requests.capacity() > DESK_CAPACITY / 2
     }
 }
 
@@ -92,8 +198,12 @@ pub struct Desk {
     pub evidence: Arc<dyn EvidencePort>,
     /// Alerts go here.
     pub store: StoreHandle,
+    /// The site.
+    pub site: SiteId,
     /// Says which outboxes take an alert.
     pub outboxes: Arc<Outboxes>,
+    /// Rules hear of alerts.
+    pub rules: Arc<Fanout>,
     /// Hears of failures.
     pub journal: Journal,
     /// Tells the time.
@@ -121,30 +231,108 @@ impl Desk {
                 () = stop.wait() => None,
             };
             let Some(request) = request else { return Ok(()) };
-            self.settle(request).await?;
+            match request {
+                Request::Alert(request) => self.settle(*request).await?,
+                Request::Update(request) => self.settle_update(*request).await?,
+                Request::Keep(key, value) => self.keep(Some((key, value))).await?,
+            }
         }
     }
 
+    async fn settle_update(&self, request: UpdateRequest) -> LoopResult {
+        let UpdateRequest { id, alert, rule, camera, change, severity, ts, by, note, actions, keep, again, done } =
+            request;
+        if again && self.is_recorded(alert, id).await {
+            return self.keep(keep).await;
+        }
+        let update = AlertUpdate {
+            id,
+            alert,
+            site: self.site.clone(),
+            camera,
+            rule,
+            change,
+            severity,
+            ts,
+            recorded_at: self.clock.now(),
+            by,
+            note,
+        };
+        self.record(&update, &actions, keep).await?;
+        if let Some(done) = done {
+            // Whoever asked may have gone.
+            done.send(()).ok();
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, keep: Option<(String, Option<String>)>) -> LoopResult {
+        match keep {
+            Some((key, value)) => self.store.keep(key, value).await.map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a record about an alert is there already.
+    async fn is_recorded(&self, alert: Uuid, id: Uuid) -> bool {
+        let port = Arc::clone(self.store.port());
+        let found = tokio::task::spawn_blocking(move || port.alert_updates(alert)).await;
+        matches!(found, Ok(Ok(updates)) if updates.iter().any(|update| update.id == id))
+    }
+
+    /// Makes what became of an alert durable, and tells it.
+    async fn record(
+        &self,
+        update: &AlertUpdate,
+        actions: &[Action],
+        keep: Option<(String, Option<String>)>,
+    ) -> LoopResult {
+        let entries =
+            self.outboxes.for_update(update, actions).map_err(|error| format!("{}: {error}", update.alert))?;
+        let mut writes = vec![Write::AlertUpdate(update.clone())];
+        writes.extend(keep.map(|(key, value)| Write::Keep { key, value }));
+        self.store.append(writes, entries).await.map_err(|error| error.to_string())?;
+        metrics::counter!("parapet_alert_updates_total", "rule" => update.rule.to_string(), "change" => update.change.as_str())
+            .increment(1);
+        tracing::info!(alert = %update.alert, rule = %update.rule, "{}", update.change.as_str());
+        self.rules.tell(&Happening::AlertUpdate(Arc::new(update.clone())));
+        Ok(())
+    }
+
+    /// Whether an alert is there already.
+    async fn is_known(&self, id: Uuid) -> bool {
+        let port = Arc::clone(self.store.port());
+        let found = tokio::task::spawn_blocking(move || port.alert(id)).await;
+        matches!(found, Ok(Ok(Some(_))))
+    }
+
     async fn settle(&self, request: AlertRequest) -> LoopResult {
-        let AlertRequest { draft, rule, frame, steps } = request;
+        let AlertRequest { draft, rule, frame, steps, keep, again } = request;
+        if again && self.is_known(draft.id).await {
+            return self.keep(keep).await;
+        }
         let raised = self.clock.monotonic();
-        let mut alert = alert_of(&draft, &rule, self.clock.now());
+        let mut alert = alert_of(&draft, &rule, &self.site, self.clock.now());
         alert.evidence = self.keep_picture(&alert, frame).await;
         let evidence = self.clock.monotonic();
-        let entries = self.outboxes.for_alert(&alert).map_err(|error| format!("alert {}: {error}", alert.id))?;
-        self.store.append_alert(alert.clone(), entries).await.map_err(|error| error.to_string())?;
+        let entries = self.outboxes.for_alert(&alert, &rule.alerting.actions);
+        let entries = entries.map_err(|error| format!("alert {}: {error}", alert.id))?;
+        let mut writes = vec![Write::Alert(alert.clone())];
+        writes.extend(keep.map(|(key, value)| Write::Keep { key, value }));
+        self.store.append(writes, entries).await.map_err(|error| error.to_string())?;
         let durable = self.clock.monotonic();
-        metrics::counter!("parapet_alerts_total", "rule" => alert.rule.to_string(), "camera" => alert.camera.to_string())
+        metrics::counter!("parapet_alerts_total", "rule" => alert.rule.to_string(), "camera" => camera_name(&alert))
             .increment(1);
         metrics::histogram!("parapet_alert_durable_seconds").record(durable.saturating_sub(steps.decoded));
-        tracing::info!(alert = %alert.id, rule = %alert.rule, camera = %alert.camera, severity = %alert.severity, "{}", alert.message);
+        tracing::info!(alert = %alert.id, rule = %alert.rule, camera = camera_name(&alert), severity = %alert.severity, "{}", alert.message);
         self.observer.durable(&alert, &Timeline { steps, raised, evidence, durable });
+        self.rules.tell(&Happening::Alert(Arc::new(alert)));
         Ok(())
     }
 
     async fn keep_picture(&self, alert: &Alert, frame: Option<Frame>) -> Option<EvidenceRef> {
         let frame = frame?;
-        let (port, id, camera, ts) = (Arc::clone(&self.evidence), alert.id, alert.camera.clone(), alert.ts);
+        let (port, id, camera, ts) = (Arc::clone(&self.evidence), alert.id, frame.camera.clone(), alert.ts);
         let kept = tokio::task::spawn_blocking(move || port.keep(id, &camera, ts, &frame.best_picture())).await;
         let error = match kept {
             Ok(Ok(reference)) => return Some(reference),
@@ -159,24 +347,30 @@ impl Desk {
     }
 }
 
-fn alert_of(draft: &AlertDraft, rule: &Rule, now: parapet_contracts::Timestamp) -> Alert {
-    let event = &draft.event;
+fn camera_name(alert: &Alert) -> String {
+    alert.camera.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn alert_of(draft: &AlertDraft, rule: &Rule, site: &SiteId, now: Timestamp) -> Alert {
+    let event = draft.event.as_ref();
     Alert {
-        id: Uuid::now_v7(),
-        site: event.site.clone(),
-        camera: event.camera.clone(),
+        id: draft.id,
+        site: site.clone(),
+        camera: draft.camera.clone(),
         rule: rule.id.clone(),
-        model: event.model.clone(),
-        severity: rule.severity,
+        model: event.map(|event| event.model.clone()),
+        severity: draft.severity,
+        title: draft.title.clone(),
         message: draft.message.clone(),
-        ts: event.ts,
-        ts_source: event.ts_source,
+        key: Some(draft.key.clone()).filter(|key| !key.is_empty()),
+        ts: draft.ts,
+        ts_source: event.map_or(TimeSource::WallClock, |event| event.ts_source),
         since: draft.since,
         raised_at: now,
-        frame: event.frame,
-        event: event.id,
-        width: event.width,
-        height: event.height,
+        frame: event.map(|event| event.frame),
+        event: draft.cause,
+        width: event.map_or(0, |event| event.width),
+        height: event.map_or(0, |event| event.height),
         objects: draft.objects.clone(),
         evidence: None,
         trace_id: Some(Uuid::new_v4().simple().to_string()),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use parapet_contracts::{
-    Alert, DetectionEvent,
+    DetectionEvent, StreamEvent,
     ports::store::{OutboxEntry, OutboxItem, Retention, StorePort, Write},
 };
 
@@ -70,14 +70,25 @@ impl StoreHandle {
         (handle, StoreQueue(Arc::new(Mutex::new(receiver))))
     }
 
-    /// Makes an alert durable together with its entries in the outboxes. Returns when the disk has it.
+    /// Makes things durable together with their entries in the outboxes. Returns when the disk has them.
     ///
     /// # Errors
     /// When the store stops first.
-    pub async fn append_alert(&self, alert: Alert, outboxes: Vec<(String, OutboxItem)>) -> Result<(), StoreStopped> {
-        let mut writes = vec![Write::Alert(alert)];
+    pub async fn append(
+        &self,
+        mut writes: Vec<Write>,
+        outboxes: Vec<(String, OutboxItem)>,
+    ) -> Result<(), StoreStopped> {
         writes.extend(outboxes.into_iter().map(|(queue, item)| Write::Append { queue, item }));
         self.write(writes, true).await
+    }
+
+    /// Keeps something for an actor that starts anew. Returns when the store has taken it.
+    ///
+    /// # Errors
+    /// When the store stops first.
+    pub async fn keep(&self, key: String, value: Option<String>) -> Result<(), StoreStopped> {
+        self.write(vec![Write::Keep { key, value }], false).await
     }
 
     /// Removes entries of an outbox whose fate is known. Returns when the store has taken it.
@@ -113,6 +124,17 @@ impl StoreHandle {
         if self.jobs.try_send(Job { writes, synced, done: None }).is_err() {
             self.dropped_events.fetch_add(1, Ordering::Relaxed);
             metrics::counter!("parapet_events_dropped_total", "edge" => "store", "reason" => "queue_full").increment(1);
+        }
+    }
+
+    /// Keeps messages of a stream. Never waits; what does not fit is counted.
+    pub fn log_rows(&self, rows: &[Arc<StreamEvent>]) {
+        let writes = rows.iter().cloned().map(Write::Row).collect();
+        if self.jobs.try_send(Job { writes, synced: false, done: None }).is_err() {
+            let count = rows.len() as u64;
+            self.dropped_events.fetch_add(count, Ordering::Relaxed);
+            metrics::counter!("parapet_events_dropped_total", "edge" => "store", "reason" => "queue_full")
+                .increment(count);
         }
     }
 

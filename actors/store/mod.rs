@@ -9,7 +9,7 @@ mod handle;
 mod housekeeping;
 mod writer;
 
-pub use desk::{AlertDesk, AlertObserver, AlertRequest, Desk, DeskQueue, Timeline};
+pub use desk::{AlertDesk, AlertObserver, AlertRequest, Desk, DeskQueue, Timeline, UpdateRequest};
 pub use handle::{StoreHandle, StoreQueue, StoreSettings, StoreStopped};
 pub use housekeeping::expire_evidence;
 pub use writer::StoreWriter;

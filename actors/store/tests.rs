@@ -91,7 +91,7 @@ fn item(alert: &Alert) -> OutboxItem {
 async fn an_alert_and_its_outbox_entries_are_one_synced_batch() {
     let fixture = start().await;
     let alert = alert(1);
-    fixture.handle.append_alert(alert.clone(), vec![("bus".to_owned(), item(&alert))]).await.unwrap();
+    fixture.handle.append(vec![Write::Alert(alert.clone())], vec![("bus".to_owned(), item(&alert))]).await.unwrap();
     let batches = fixture.store.commits();
     let batch = batches.iter().find(|batch| batch.writes.contains(&Write::Alert(alert.clone()))).unwrap();
     assert_eq!(batch.durability, Durability::Synced);
@@ -107,7 +107,7 @@ async fn writers_that_come_together_share_a_sync_and_each_hears_of_its_own() {
         .iter()
         .map(|alert| {
             let (handle, alert) = (fixture.handle.clone(), alert.clone());
-            tokio::spawn(async move { handle.append_alert(alert, Vec::new()).await })
+            tokio::spawn(async move { handle.append(vec![Write::Alert(alert)], Vec::new()).await })
         })
         .collect();
     until_async("the store was asked", PATIENCE, || fixture.journal.reported() > 2).await;
@@ -133,7 +133,7 @@ async fn a_store_that_refuses_acknowledges_nothing_and_the_journal_goes_on_in_a_
     let alert = alert(1);
     let append = tokio::spawn({
         let (handle, alert) = (fixture.handle.clone(), alert.clone());
-        async move { handle.append_alert(alert, Vec::new()).await }
+        async move { handle.append(vec![Write::Alert(alert)], Vec::new()).await }
     });
     fixture.journal.report(Failure::new("cameras/a", "stall", "no frame"));
     until_async("the file has the camera's record", PATIENCE, || {
@@ -159,6 +159,6 @@ async fn stopping_writes_what_waits() {
     let report = fixture.root.shutdown(Duration::from_secs(10)).await;
     assert!(report.is_clean(), "{report:?}");
     assert_eq!((fixture.store.usage().unwrap().events, fixture.handle.dropped_events()), (50, 0));
-    let error = fixture.handle.append_alert(alert(1), Vec::new()).await;
+    let error = fixture.handle.append(vec![Write::Alert(alert(1))], Vec::new()).await;
     assert!(error.is_err(), "a stopped store must not leave anybody waiting");
 }

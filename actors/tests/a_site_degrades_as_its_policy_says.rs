@@ -163,6 +163,7 @@ async fn start(pace: &Pace, journal: Journal) -> Arc<Site> {
         evidence: Arc::new(MemoryEvidence::new()),
         bus: Arc::new(MemoryBus::new()),
         sinks: Arc::new(Nothing),
+        lines: Arc::new(parapet_testkit::MemoryLines::default()),
         alerts: Arc::new(Nothing),
         clock: Arc::new(SystemClock::new()),
     };

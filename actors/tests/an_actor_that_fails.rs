@@ -143,6 +143,7 @@ async fn start(cameras: &[&str], clock: Arc<dyn Clock>) -> Running {
         evidence: Arc::new(MemoryEvidence::new()),
         bus: bus.clone(),
         sinks: Arc::new(Nothing),
+        lines: Arc::new(parapet_testkit::MemoryLines::default()),
         alerts: Arc::new(Nothing),
         clock: Arc::clone(&clock),
     };

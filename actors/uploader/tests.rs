@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use parapet_contracts::{
     Severity, SystemClock,
-    ports::store::{OutboxItem, Retention, StorePort},
+    ports::store::{OutboxItem, Retention, StorePort, Write},
 };
 use parapet_supervision::{SupervisorHandle, SupervisorSpec};
 use parapet_testkit::{
@@ -100,7 +100,7 @@ impl Fixture {
             topic: "alerts".to_owned(),
             payload: number.to_string(),
         };
-        self.handle.append_alert(alert, vec![(BUS.to_owned(), item)]).await.unwrap();
+        self.handle.append(vec![Write::Alert(alert)], vec![(BUS.to_owned(), item)]).await.unwrap();
     }
 
     fn arrived(&self) -> Vec<u64> {

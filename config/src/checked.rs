@@ -3,6 +3,7 @@
 //! Two values are equal exactly when the actor that they declare need not restart.
 
 mod follow;
+mod rule;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,16 +14,19 @@ use std::{
 };
 
 use parapet_contracts::{
-    CameraId, ModelId, Polygon, RuleId, Secret, Segment, Severity, SiteId, UploaderId,
+    CameraId, ModelId, Polygon, RuleId, Secret, Segment, SiteId, StreamId, TableId, UploaderId,
     camera::{Link, Place, SourceSpec},
     ports::{inference::Device, store::Retention},
     status::PictureFault,
 };
 
+pub use follow::{Again, Crop, Follow};
+pub use rule::{
+    Action, Alerting, Condition, Escalate, Period, Reads, Rule, RuleBody, RuleZone, Stream, StreamSource, Table,
+};
+
 /// How long after it was decoded a frame should have been looked at when no file says otherwise.
 pub const SEEN_WITHIN: Duration = Duration::from_millis(500);
-
-pub use follow::{Again, Crop, Follow};
 
 /// A whole site.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +41,10 @@ pub struct SiteConfig {
     pub rules: BTreeMap<RuleId, Arc<Rule>>,
     /// `uploaders/*.yaml`.
     pub uploaders: BTreeMap<UploaderId, Arc<Uploader>>,
+    /// `streams/*.yaml`.
+    pub streams: BTreeMap<StreamId, Arc<Stream>>,
+    /// `tables/*.yaml`.
+    pub tables: BTreeMap<TableId, Arc<Table>>,
 }
 
 /// What holds for the site as a whole. A change of it takes effect at the next start; the reload says so.
@@ -62,6 +70,10 @@ pub struct Site {
     pub telemetry: TelemetryConfig,
     /// The shared library of ONNX Runtime, when it is not where it is looked for.
     pub onnxruntime: Option<PathBuf>,
+    /// When no rule raises an alert.
+    pub maintenance: Vec<Period>,
+    /// Times by name, for statements.
+    pub schedules: BTreeMap<String, String>,
     /// How long an orderly stop may take in all.
     pub shutdown: Duration,
 }
@@ -270,6 +282,8 @@ pub struct Model {
     pub track: bool,
     /// What it follows; `None` for a model that looks at whole frames.
     pub after: Option<Follow>,
+    /// What it is compared with; `None` for a model that is used.
+    pub shadow: Option<Shadow>,
     /// Where its slots run.
     pub isolation: Isolation,
     /// An inference that takes longer counts as hung.
@@ -320,6 +334,15 @@ pub enum OverloadStep {
     LighterModel(ModelId),
     /// Cameras of low priority are left out.
     ShedLowPriority,
+}
+
+/// A model that is compared with another one, and not used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shadow {
+    /// The model that cameras use.
+    pub of: ModelId,
+    /// The share of its frames that the shadow looks at, above 0 to 1.
+    pub share: f64,
 }
 
 /// Where a slot runs its model.
@@ -380,79 +403,10 @@ pub enum Resize {
 pub struct SlotConfig {
     /// The hardware.
     pub device: Device,
+    /// Where it runs when that can't be used.
+    pub fallback: Option<Device>,
     /// Threads inside one inference (CPU).
     pub threads: usize,
-}
-
-/// A rule.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
-    /// Its id.
-    pub id: RuleId,
-    /// What people call it.
-    pub name: String,
-    /// A rule that is not enabled has an actor that judges nothing.
-    pub enabled: bool,
-    /// The cameras that it watches, all by name.
-    pub cameras: Vec<CameraId>,
-    /// When it holds.
-    pub body: RuleBody,
-    /// Where, by the bottom centre of the box; `None` is everywhere.
-    pub zone: Option<RuleZone>,
-    /// The condition must hold on every inferred frame for this long.
-    pub held_for: Duration,
-    /// After an alert of a camera, this long none of that camera.
-    pub cooldown: Duration,
-    /// How bad it is.
-    pub severity: Severity,
-    /// The message; `{camera}`, `{label}`, `{count}`, `{score}`, `{zone}` and `{rule}` are filled in.
-    pub message: Option<String>,
-    /// When the rule is awake; empty means always.
-    pub schedule: Vec<Period>,
-    /// Only events of this model; `None`: of any.
-    pub model: Option<ModelId>,
-    /// The time zone of the schedule (the site's).
-    pub time_zone: jiff::tz::TimeZone,
-}
-
-/// When a rule holds.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RuleBody {
-    /// The classic form, `when`: what must be seen in one frame, ALL of them at once.
-    Classic(Vec<Condition>),
-    /// `sql`: a statement over [`crate::streams::catalog`], which was planned without an error.
-    Sql(String),
-}
-
-/// So many things of one of these classes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Condition {
-    /// Any of these labels.
-    pub labels: Vec<String>,
-    /// Lowest score, 0 to 1.
-    pub min_score: f32,
-    /// At least this many.
-    pub min_count: usize,
-}
-
-/// Where a rule looks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RuleZone {
-    /// The name of the cameras' zone, or `None` for a polygon written into the rule.
-    pub name: Option<String>,
-    /// The polygon for each camera.
-    pub polygons: BTreeMap<CameraId, Polygon>,
-}
-
-/// A time of the week.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Period {
-    /// On these days; a period past midnight belongs to the day on which it begins.
-    pub days: Vec<jiff::civil::Weekday>,
-    /// From this time of day, inclusive.
-    pub from: jiff::civil::Time,
-    /// To this time of day, exclusive; not after `from` means on the next day.
-    pub to: jiff::civil::Time,
 }
 
 /// An uploader.
@@ -477,6 +431,8 @@ pub enum UploadKind {
     Alerts,
     /// Detection events.
     Events,
+    /// What actions of rules name it for, alone.
+    Named,
 }
 
 /// Where an uploader sends to.
@@ -490,5 +446,14 @@ pub enum Sink {
         rotate_bytes: u64,
         /// Keep this many rotated files.
         keep: usize,
+    },
+    /// Each event in a request of its own (POST).
+    Http {
+        /// Where to.
+        url: url::Url,
+        /// Header fields that are added; the values are secret.
+        headers: Vec<(String, Secret)>,
+        /// How long an answer may take.
+        timeout: Duration,
     },
 }

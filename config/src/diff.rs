@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use parapet_contracts::{CameraId, ModelId, RuleId, UploaderId};
+use parapet_contracts::{CameraId, ModelId, RuleId, StreamId, TableId, UploaderId};
 
 use crate::checked::SiteConfig;
 
@@ -41,6 +41,10 @@ pub struct Changes {
     pub rules: Change<RuleId>,
     /// Uploaders.
     pub uploaders: Change<UploaderId>,
+    /// Streams.
+    pub streams: Change<StreamId>,
+    /// Tables: no actor restarts, rules look up in the new ones.
+    pub tables: Change<TableId>,
     /// `site.yaml` says something else: it takes effect at the next start.
     pub site_changed: bool,
 }
@@ -53,6 +57,8 @@ impl Changes {
             && self.models.is_empty()
             && self.rules.is_empty()
             && self.uploaders.is_empty()
+            && self.streams.is_empty()
+            && self.tables.is_empty()
     }
 }
 
@@ -63,6 +69,8 @@ pub fn diff(old: &SiteConfig, new: &SiteConfig) -> Changes {
         models: change(&old.models, &new.models),
         rules: change(&old.rules, &new.rules),
         uploaders: change(&old.uploaders, &new.uploaders),
+        streams: change(&old.streams, &new.streams),
+        tables: change(&old.tables, &new.tables),
         site_changed: old.site != new.site,
     }
 }

@@ -3,7 +3,10 @@
 
 use std::net::SocketAddr;
 
-use parapet_contracts::ids::is_valid_id;
+use parapet_contracts::{
+    ids::is_valid_id,
+    ports::inference::{Device, NotADevice},
+};
 
 use crate::{units, words};
 
@@ -75,9 +78,18 @@ const FORMATS: &[Format] = &[
     },
     Format {
         name: "device",
-        expected: "`cpu`, `cuda` or `cuda:1`",
-        check: |t| parse_device(t).is_some(),
+        expected: NotADevice::EXPECTED,
+        check: |t| t.parse::<Device>().is_ok(),
         hint: device_hint,
+    },
+    Format {
+        name: "column-type",
+        expected: "a type: `string`, `integer`, `number`, `boolean` or `time`, with `[]` behind it for a list, and `?` where it may be absent",
+        check: |t| crate::columns::parse_type(t).is_some(),
+        hint: |t| {
+            words::meant(t.trim_end_matches(['?', '[', ']']), crate::columns::TYPES)
+                .map(|m| format!("did you mean `{m}`?"))
+        },
     },
     Format {
         name: "log-level",
@@ -89,8 +101,8 @@ const FORMATS: &[Format] = &[
 
 /// What each format expects.
 #[cfg(test)]
-pub(crate) const EXPECTED: [&str; 12] = {
-    let mut out = [""; 12];
+pub(crate) const EXPECTED: [&str; 13] = {
+    let mut out = [""; 13];
     let mut index = 0;
     while index < FORMATS.len() {
         out[index] = FORMATS[index].expected;
@@ -160,16 +172,6 @@ pub(crate) fn parse_time(text: &str) -> Option<jiff::civil::Time> {
     match (two(hour)?, two(minute)?) {
         (24, 0) => Some(jiff::civil::Time::midnight()),
         (hour, minute) => jiff::civil::Time::new(hour, minute, 0, 0).ok(),
-    }
-}
-
-/// Reads `cpu`, `cuda` or `cuda:1`.
-pub(crate) fn parse_device(text: &str) -> Option<parapet_contracts::ports::inference::Device> {
-    use parapet_contracts::ports::inference::Device;
-    match text {
-        "cpu" => Some(Device::Cpu),
-        "cuda" => Some(Device::Cuda(0)),
-        _ => text.strip_prefix("cuda:")?.parse::<u8>().ok().map(|index| Device::Cuda(index.into())),
     }
 }
 

@@ -10,6 +10,8 @@
 
 mod check;
 pub mod checked;
+pub mod columns;
+mod csv;
 mod diff;
 mod document;
 mod expected;
@@ -40,4 +42,4 @@ pub use reference::reference_markdown;
 pub use schema::{FileKind, schema};
 pub use secrets::{Environment, Files, SecretProvider, Secrets};
 pub use single::load_model;
-pub use single_rule::load_rule;
+pub use single_rule::{LoadedRule, load_rule};

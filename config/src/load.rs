@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use parapet_contracts::{CameraId, ModelId, RuleId, UploaderId, ids::is_valid_id, ports::probe::ModelProbe};
+use parapet_contracts::{
+    CameraId, ModelId, RuleId, StreamId, TableId, UploaderId, ids::is_valid_id, ports::probe::ModelProbe,
+};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -16,7 +18,7 @@ use crate::{
     document::Document,
     formats,
     problem::{Position, Problem, Problems},
-    raw::{RawCamera, RawModel, RawRule, RawSite, RawUploader},
+    raw::{RawCamera, RawModel, RawRule, RawSite, RawStream, RawTable, RawUploader},
     schema::FileKind,
     secrets::Secrets,
     words, yaml,
@@ -50,6 +52,8 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
     let mut cameras = reader.folder::<CameraId, RawCamera>(FileKind::Camera);
     let mut rules = reader.folder::<RuleId, RawRule>(FileKind::Rule);
     let uploaders = reader.folder::<UploaderId, RawUploader>(FileKind::Uploader);
+    let mut streams = reader.folder::<StreamId, RawStream>(FileKind::Stream);
+    let mut tables = reader.folder::<TableId, RawTable>(FileKind::Table);
     let Reader { mut problems, mut warnings, mut inputs, .. } = reader;
 
     let site = check::site(&mut site_file, &dir, &mut inputs);
@@ -65,13 +69,28 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
         time_zone: site.as_ref().map_or(jiff::tz::TimeZone::UTC, |site| site.time_zone.clone()),
         cameras: cameras.iter().map(|(id, _)| (id.clone(), None)).collect(),
         models: BTreeMap::new(),
+        uploaders: uploaders.iter().map(|(id, _)| id.clone()).collect(),
+        maintenance: site.as_ref().map_or_else(Vec::new, |site| site.maintenance.clone()),
+        schedules: site.as_ref().map_or_else(BTreeMap::new, |site| site.schedules.clone()),
+        rules: rules.iter().map(|(id, _)| id.clone()).collect(),
+        telling: rules
+            .iter()
+            .filter(|(_, document)| !check::hears_alerts(document))
+            .map(|(id, _)| id.clone())
+            .collect(),
+        streams: BTreeMap::new(),
+        tables: BTreeMap::new(),
+        unreadable: Vec::new(),
         inputs,
     };
+    declare(&mut context, &mut streams, &mut tables);
     let checked_models = map(&mut models, |id, document| check::model(document, id, &mut context));
     check::lighter_models(&mut models, &checked_models, &context);
     check::follows(&mut models, &checked_models, &context);
+    check::shadows(&mut models, &checked_models, &context);
     let checked_cameras = map(&mut cameras, |id, document| check::camera(document, id, &mut context));
     let checked_rules = map(&mut rules, |id, document| check::rule(document, id, &context));
+    check::circles(&mut rules, &checked_rules);
     let mut checked_uploaders: Vec<_> = uploaders
         .into_iter()
         .map(|(id, mut document)| {
@@ -89,6 +108,8 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
     models.into_iter().for_each(|(_, d)| take(d.problems, d.warnings));
     cameras.into_iter().for_each(|(_, d)| take(d.problems, d.warnings));
     rules.into_iter().for_each(|(_, d)| take(d.problems, d.warnings));
+    streams.into_iter().for_each(|(_, d)| take(d.problems, d.warnings));
+    tables.into_iter().for_each(|(_, d)| take(d.problems, d.warnings));
     let mut upload = BTreeMap::new();
     for (id, document, uploader) in checked_uploaders {
         take(document.problems, document.warnings);
@@ -109,6 +130,8 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
                 models: checked_models,
                 rules: checked_rules,
                 uploaders: upload,
+                streams: context.streams,
+                tables: context.tables,
             },
             warnings,
             inputs,
@@ -123,6 +146,35 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
             Err(Problems { list: problems, warnings, inputs })
         }
     }
+}
+
+/// Checks streams and tables, and lets statements read them.
+fn declare(
+    context: &mut Context<'_>,
+    streams: &mut [(StreamId, Document<RawStream>)],
+    tables: &mut [(TableId, Document<RawTable>)],
+) {
+    let checked_streams = map(streams, |id, document| check::stream(document, id, context));
+    let checked_tables = map(tables, |id, document| check::table(document, id, context));
+    check::same_names(tables, &checked_streams);
+    // A statement over what could not be read is not judged: its own error is told.
+    let broken = streams.iter().map(|(id, _)| id.as_str()).filter(|id| !checked_streams.contains_key(*id));
+    let broken = broken.chain(tables.iter().map(|(id, _)| id.as_str()).filter(|id| !checked_tables.contains_key(*id)));
+    context.unreadable = broken.map(str::to_owned).collect();
+    (context.streams, context.tables) = (checked_streams, checked_tables);
+}
+
+/// Reads the streams and tables in the folder of a rule that stands alone; returns what is wrong with them.
+pub(crate) fn declared(context: &mut Context<'_>, secrets: &Secrets) -> Vec<Problem> {
+    let (problems, warnings, inputs) = Default::default();
+    let mut reader = Reader { dir: context.dir, secrets, problems, warnings, inputs };
+    let mut streams = reader.folder::<StreamId, RawStream>(FileKind::Stream);
+    let mut tables = reader.folder::<TableId, RawTable>(FileKind::Table);
+    let mut problems = reader.problems;
+    declare(context, &mut streams, &mut tables);
+    problems.extend(streams.into_iter().flat_map(|(_, document)| document.problems));
+    problems.extend(tables.into_iter().flat_map(|(_, document)| document.problems));
+    problems
 }
 
 /// The files of a configuration that exist, with their ids' folders, in order: what a watcher watches.
@@ -270,7 +322,9 @@ impl Reader<'_> {
     /// Models lie next to their files, and editors leave theirs; what looks like a slip is told.
     fn ignored(&mut self, kind: FileKind, path: &Path, file: &str) {
         let extension = path.extension().map(|ext| ext.to_string_lossy().to_lowercase()).unwrap_or_default();
-        if matches!(extension.as_str(), "json" | "toml")
+        // Rows lie beside the table that names them.
+        let rows = kind == FileKind::Table && extension == "json";
+        if (matches!(extension.as_str(), "json" | "toml") && !rows)
             || (matches!(extension.as_str(), "yaml" | "yml") && path.is_dir())
         {
             let problem = Problem::new(file, Position::START, "this is not read");

@@ -29,6 +29,8 @@ fn example(kind: FileKind) -> &'static str {
         FileKind::Model => include_str!("examples/model.md"),
         FileKind::Rule => include_str!("examples/rule.md"),
         FileKind::Uploader => include_str!("examples/uploader.md"),
+        FileKind::Stream => include_str!("examples/stream.md"),
+        FileKind::Table => include_str!("examples/table.md"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use crate::raw::{RawCamera, RawModel, RawRule, RawSite, RawUploader};
+use crate::raw::{RawCamera, RawModel, RawRule, RawSite, RawStream, RawTable, RawUploader};
 
 /// A kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,11 +23,16 @@ pub enum FileKind {
     Rule,
     /// `uploaders/*.yaml`.
     Uploader,
+    /// `streams/*.yaml`.
+    Stream,
+    /// `tables/*.yaml`.
+    Table,
 }
 
 impl FileKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Site, Self::Camera, Self::Model, Self::Rule, Self::Uploader];
+    pub const ALL: [Self; 7] =
+        [Self::Site, Self::Camera, Self::Model, Self::Rule, Self::Uploader, Self::Stream, Self::Table];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -37,6 +42,8 @@ impl FileKind {
             Self::Model => "model",
             Self::Rule => "rule",
             Self::Uploader => "uploader",
+            Self::Stream => "stream",
+            Self::Table => "table",
         }
     }
 
@@ -48,6 +55,8 @@ impl FileKind {
             Self::Model => Some("models"),
             Self::Rule => Some("rules"),
             Self::Uploader => Some("uploaders"),
+            Self::Stream => Some("streams"),
+            Self::Table => Some("tables"),
         }
     }
 
@@ -59,13 +68,15 @@ impl FileKind {
 
 /// The JSON Schema (draft 2020-12) of one kind of file.
 pub fn schema(kind: FileKind) -> &'static Value {
-    static SCHEMAS: LazyLock<[Value; 5]> = LazyLock::new(|| {
+    static SCHEMAS: LazyLock<[Value; 7]> = LazyLock::new(|| {
         [
             generate::<RawSite>(),
             generate::<RawCamera>(),
             generate::<RawModel>(),
             generate::<RawRule>(),
             generate::<RawUploader>(),
+            generate::<RawStream>(),
+            generate::<RawTable>(),
         ]
     });
     let index = match kind {
@@ -74,6 +85,8 @@ pub fn schema(kind: FileKind) -> &'static Value {
         FileKind::Model => 2,
         FileKind::Rule => 3,
         FileKind::Uploader => 4,
+        FileKind::Stream => 5,
+        FileKind::Table => 6,
     };
     &SCHEMAS[index]
 }

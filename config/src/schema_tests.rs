@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     formats,
-    raw::{RawCamera, RawModel, RawRule, RawSite, RawUploader},
+    raw::{RawCamera, RawModel, RawRule, RawSite, RawStream, RawTable, RawUploader},
     schema::{FileKind, schema},
     walk, yaml,
 };
@@ -166,6 +166,8 @@ fn understood(kind: FileKind, value: Value) -> Result<(), serde_json::Error> {
         FileKind::Model => serde_json::from_value::<RawModel>(value).map(drop),
         FileKind::Rule => serde_json::from_value::<RawRule>(value).map(drop),
         FileKind::Uploader => serde_json::from_value::<RawUploader>(value).map(drop),
+        FileKind::Stream => serde_json::from_value::<RawStream>(value).map(drop),
+        FileKind::Table => serde_json::from_value::<RawTable>(value).map(drop),
     }
 }
 

@@ -1,14 +1,23 @@
-//! The streams that a rule's SQL can read.
+//! The streams and tables that a rule's SQL can read.
 //!
-//! `detections` has one row for each object of each frame, `frames` one for each frame, also when nothing was seen, `tracks`
-//! one for each track that is new, goes on or ends in a frame, `updates` one for each thing that a following model says of an
-//! object, and `status` one for each change of a camera's status. The columns are those of `docs/events.md`; whoever feeds an engine fills exactly them.
+//! Every site has `detections` (a row for each object of each frame), `frames` (a row for each frame, also when nothing was
+//! seen), `tracks` (a row for each track that is new, goes on or ends in a frame), `updates` (a row for each thing that a following
+//! model says of an object), `status` (a row when a camera or the site fares otherwise than before) and `alerts` (a row for each
+//! alert of another rule, and for what becomes of it). Their columns are those of `docs/events.md` and `docs/rules.md`; whoever
+//! feeds an engine fills exactly them. Besides there are the streams and tables that a site declares.
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use parapet_contracts::{StreamId, TableId};
 use parapet_rule_sql::{
     Catalog, Relation,
     catalog::{Column, Type},
+    schedule::Schedule,
+};
+
+use crate::{
+    checked::{Stream, Table},
+    columns::ColumnDef,
 };
 
 /// One row for each object of each frame.
@@ -17,12 +26,50 @@ pub const DETECTIONS: &str = "detections";
 pub const FRAMES: &str = "frames";
 /// One row for each change of a track: it is new, it was seen again, it ended.
 pub const TRACKS: &str = "tracks";
+/// One row when a camera or the site fares otherwise than before.
+pub const STATUS: &str = "status";
+/// One row for each alert of another rule, and for what becomes of it.
+pub const ALERTS: &str = "alerts";
 /// One row for each thing that a model says that follows another one.
 pub const UPDATES: &str = "updates";
-/// One row for each change of a camera's status.
-pub const STATUS: &str = "status";
+/// The streams that every site has.
+pub const OWN: [&str; 6] = [DETECTIONS, FRAMES, TRACKS, UPDATES, STATUS, ALERTS];
+/// What the name of a stream has behind it as the table of the latest message of each key.
+pub const LATEST: &str = "_latest";
 
-/// The streams with their columns.
+/// Adds what a site declares.
+pub fn declare(
+    catalog: &mut Catalog,
+    streams: &BTreeMap<StreamId, Arc<Stream>>,
+    tables: &BTreeMap<TableId, Arc<Table>>,
+) {
+    for declared in streams.values() {
+        let columns: Vec<Column> = declared.columns.iter().map(ColumnDef::sql).collect();
+        if declared.key.is_some() {
+            let name = format!("{}{LATEST}", declared.id);
+            catalog.add(relation(&name, true, columns.clone()));
+        }
+        catalog.add(relation(declared.id.as_str(), false, columns));
+    }
+    for table in tables.values() {
+        catalog.add(relation(table.id.as_str(), true, table.columns.iter().map(ColumnDef::sql).collect()));
+    }
+}
+
+/// Adds a site's schedules; those that can't be read were told.
+pub fn schedule(catalog: &mut Catalog, schedules: &BTreeMap<String, String>) {
+    for (name, text) in schedules {
+        if let Ok(schedule) = Schedule::parse(text) {
+            catalog.add_schedule(name, schedule);
+        }
+    }
+}
+
+fn relation(name: &str, table: bool, columns: Vec<Column>) -> Relation {
+    Relation { name: Arc::from(name), table, columns, options: BTreeMap::new() }
+}
+
+/// The streams that every site has, with their columns.
 pub fn catalog() -> Catalog {
     let float = || Type::Array(Box::new(Type::Float));
     let text = || Type::Array(Box::new(Type::String));
@@ -70,7 +117,14 @@ pub fn catalog() -> Catalog {
         ("event", Type::String),
     ]);
     let mut frames = frame();
-    frames.push(("objects", Type::Bigint));
+    let thing = Type::Struct(columns(vec![
+        ("label", Type::String),
+        ("class", Type::Bigint),
+        ("score", Type::Float),
+        ("box", float()),
+        ("zones", text()),
+    ]));
+    frames.extend([("objects", Type::Bigint), ("things", Type::Array(Box::new(thing)))]);
     let mut tracks = frame();
     tracks.extend([
         ("change", Type::String),
@@ -90,22 +144,36 @@ pub fn catalog() -> Catalog {
         ("speed", Type::Float),
         ("direction", Type::Float),
     ]);
+    let status = vec![
+        ("site", Type::String),
+        ("camera", Type::String),
+        ("ts", Type::Datetime),
+        ("health", Type::String),
+        ("before", Type::String),
+        ("reason", Type::String),
+        ("picture", Type::String),
+    ];
+    let alerts = vec![
+        ("site", Type::String),
+        ("id", Type::String),
+        ("rule", Type::String),
+        ("camera", Type::String),
+        ("state", Type::String),
+        ("severity", Type::String),
+        ("title", Type::String),
+        ("message", Type::String),
+        ("key", Type::String),
+        ("ts", Type::Datetime),
+        ("since", Type::Datetime),
+        ("objects", Type::Bigint),
+    ];
     let mut catalog = Catalog::new();
     catalog.add(stream(DETECTIONS, detections));
     catalog.add(stream(FRAMES, frames));
     catalog.add(stream(TRACKS, tracks));
-    catalog.add(stream(
-        STATUS,
-        vec![
-            ("site", Type::String),
-            ("camera", Type::String),
-            ("ts", Type::Datetime),
-            ("health", Type::String),
-            ("picture", Type::String),
-            ("reason", Type::String),
-        ],
-    ));
     catalog.add(stream(UPDATES, updates));
+    catalog.add(stream(STATUS, status));
+    catalog.add(stream(ALERTS, alerts));
     catalog
 }
 
@@ -115,7 +183,7 @@ fn anything() -> Type {
 }
 
 fn stream(name: &str, fields: Vec<(&str, Type)>) -> Relation {
-    Relation { name: Arc::from(name), table: false, columns: columns(fields), options: BTreeMap::new() }
+    relation(name, false, columns(fields))
 }
 
 fn columns(fields: Vec<(&str, Type)>) -> Vec<Column> {

@@ -60,8 +60,8 @@ fn mistakes_in_a_statement_are_told_with_their_place_in_the_file() {
             "rules/r.yaml:3:1: `when` and `sql` stand together; a rule has one of them: remove the other",
         ),
         (
-            "sql: SELECT label FROM detections\nheld_for: 2s\n",
-            "rules/r.yaml:2:1: `held_for` does not go with `sql`; use a window in the statement",
+            "sql: SELECT label FROM detections\nzone: dock\n",
+            "rules/r.yaml:2:1: `zone` does not go with `sql`; use the column `track.zones` in the statement",
         ),
         (
             "cameras: [gate]\nseverity: info\n",
@@ -100,12 +100,12 @@ fn a_rule_file_can_be_read_by_itself() {
         std::fs::write(&file, text).unwrap();
         load_rule(&file, &[CameraId::new("yard").unwrap()], &common::Probe(None), &secrets)
     };
-    let rule = read("cameras: [gate]\nwhen: [{label: person}]\nmodel: people\n").unwrap();
+    let rule = read("cameras: [gate]\nwhen: [{label: person}]\nmodel: people\n").unwrap().rule;
     assert_eq!((rule.id.as_str(), rule.cameras.len()), ("crowd", 1));
-    assert_eq!(read("sql: SELECT label FROM detections\n").unwrap().cameras.len(), 1, "those that are told");
+    assert_eq!(read("sql: SELECT label FROM detections\n").unwrap().rule.cameras.len(), 1, "those that are told");
     let error = read("cameras: [gate]\nwhen: [{label: person}]\nzone: dock\n").unwrap_err().to_string();
     assert!(error.contains("crowd.yaml:3:7: zones by name"), "{error}");
     let site = site("sql: SELECT label FROM detections\n");
-    let rule = load_rule(&site.dir().join("rules/r.yaml"), &[], &common::Probe(None), &secrets).unwrap();
+    let rule = load_rule(&site.dir().join("rules/r.yaml"), &[], &common::Probe(None), &secrets).unwrap().rule;
     assert_eq!(rule.cameras.len(), 2, "within a site it is the site's");
 }

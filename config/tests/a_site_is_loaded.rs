@@ -66,7 +66,10 @@ fn every_key_arrives_in_the_checked_configuration() {
     assert_eq!((m.min_score, m.min_score_by_label["person"]), (0.3, 0.5));
     assert_eq!(
         m.slots,
-        [SlotConfig { device: Device::Cpu, threads: 2 }, SlotConfig { device: Device::Cuda(1), threads: 1 }]
+        [
+            SlotConfig { device: Device::Cpu, fallback: None, threads: 2 },
+            SlotConfig { device: Device::Cuda(1), fallback: Some(Device::Cpu), threads: 1 }
+        ]
     );
     assert_eq!(config.models["none"].file, None);
 

@@ -42,8 +42,12 @@ fn the_reference_is_what_the_code_says() {
 fn the_examples_of_the_reference_are_a_valid_site() {
     let page = reference_markdown();
     let files = examples(&page);
-    assert_eq!(files.len(), 5);
-    let site = TestSite::new(&[("models/people.onnx", "x"), ("mqtt", "x")]);
+    assert_eq!(files.len(), 7);
+    let site = TestSite::new(&[
+        ("models/people.onnx", "x"),
+        ("mqtt", "x"),
+        ("tables/badges.csv", "badge,name,valid_until\n4711,Ann,2027-01-01T00:00:00Z\n"),
+    ]);
     for (name, text) in &files {
         // The secret's file is elsewhere on a machine that runs tests.
         site.write(name, text.replace("/run/secrets/mqtt", "mqtt").replace("[person, bicycle, car]", "[person, car]"));
@@ -56,9 +60,11 @@ fn the_examples_of_the_reference_are_a_valid_site() {
             loaded.config.cameras.len(),
             loaded.config.models.len(),
             loaded.config.rules.len(),
-            loaded.config.uploaders.len()
+            loaded.config.uploaders.len(),
+            loaded.config.streams.len(),
+            loaded.config.tables.len()
         ),
-        (1, 1, 1, 1)
+        (1, 1, 1, 1, 1, 1)
     );
 }
 
@@ -74,7 +80,7 @@ fn the_examples_of_the_page_on_rules_are_valid() {
     ]);
     let mut rules = 0;
     for (name, text) in &files {
-        rules += usize::from(!name.ends_with(".test.yaml"));
+        rules += usize::from(name.starts_with("rules/") && !name.ends_with(".test.yaml"));
         site.write(name, text);
     }
     let loaded = site.load().unwrap_or_else(|problems| panic!("{problems}"));
@@ -160,6 +166,16 @@ fn the_examples_of_the_guide_are_a_valid_site() {
     let loaded = site.load().unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(loaded.warnings, []);
     assert_eq!((loaded.config.cameras.len(), loaded.config.models.len(), loaded.config.rules.len()), (2, 2, 1));
+}
+
+#[test]
+fn the_overload_policy_that_the_page_on_operation_shows_is_valid() {
+    let page = std::fs::read_to_string(docs("operations.md")).unwrap();
+    let (name, text) = examples(&page).into_iter().find(|(name, _)| name == "models/people.yaml").unwrap();
+    let site =
+        TestSite::new(&[("models/people.onnx", "x"), ("models/people-small.yaml", "kind: null\n"), (&name, &text)]);
+    let loaded = site.load().unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(loaded.config.models["people"].overload.as_ref().map(|policy| policy.steps.len()), Some(3));
 }
 
 #[test]

@@ -353,7 +353,7 @@ fn mistakes_in_a_model_file() {
         ),
         (
             model("file: models/people.onnx\nslots: [{device: gpu}]\n"),
-            "models/people.yaml:2:18: expected `cpu`, `cuda` or `cuda:1`, found `gpu`; write `cuda:0`",
+            "models/people.yaml:2:18: expected `cpu`, `cuda`, `cuda:1`, `tensorrt`, `openvino` or `openvino:gpu`, found `gpu`; write `cuda:0`",
         ),
         (
             model("file: models/people.onnx\ninput: {size: [640]}\n"),
@@ -464,11 +464,11 @@ fn mistakes_in_names_and_uploaders() {
         ),
         (
             TestSite::new(&[("uploaders/u.yaml", "what: [alert]\nsink: {file: {path: x}}\n")]).errors().join("\n"),
-            "uploaders/u.yaml:1:8: expected one of `alerts`, `events`, found `alert`; did you mean `alerts`?",
+            "uploaders/u.yaml:1:8: expected one of `alerts`, `events`, `named`, found `alert`; did you mean `alerts`?",
         ),
         (
             TestSite::new(&[("uploaders/u.yaml", "sink: {kafka: {}}\n")]).errors().join("\n"),
-            "uploaders/u.yaml:1:7: the key `file` is missing; expected a mapping (indented `key: value` lines)\nuploaders/u.yaml:1:8: unknown key `kafka`; Known keys: `file`",
+            "uploaders/u.yaml:1:7: it is not said where it sends to; add `file: {path: …}` or `http: {url: …}`\nuploaders/u.yaml:1:8: unknown key `kafka`; Known keys: `file`, `http`",
         ),
         (
             TestSite::new(&[

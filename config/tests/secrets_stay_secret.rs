@@ -54,6 +54,8 @@ fn right(kind: FileKind) -> Value {
         FileKind::Model => json!({ "file": "people.onnx", "labels": ["person", "car"] }),
         FileKind::Rule => json!({ "cameras": ["gate"], "when": [{ "label": "person" }] }),
         FileKind::Uploader => json!({ "sink": { "file": { "path": "out" } } }),
+        FileKind::Stream => json!({ "http": {}, "columns": { "door": "string" } }),
+        FileKind::Table => json!({ "file": "badges.csv", "columns": { "badge": "string" } }),
     }
 }
 
@@ -83,6 +85,8 @@ fn site(kind: FileKind, part: Value) -> TestSite {
         FileKind::Model => "models/people.yaml",
         FileKind::Rule => "rules/r.yaml",
         FileKind::Uploader => "uploaders/u.yaml",
+        FileKind::Stream => "streams/s.yaml",
+        FileKind::Table => "tables/t.yaml",
     };
     let mut file = right(kind);
     merge(&mut file, part);

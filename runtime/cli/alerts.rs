@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
-use parapet_contracts::{Alert, Severity};
+use clap::{Args, Subcommand};
+use parapet_contracts::{Alert, AlertUpdate, CameraId, Severity};
 use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     client::SiteAddress,
@@ -12,9 +14,12 @@ use super::{
     say,
 };
 
-/// List alerts.
+/// List alerts, or take notice of one.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct AlertsArgs {
+    #[command(subcommand)]
+    command: Option<AlertsCommand>,
     #[command(flatten)]
     site: SiteAddress,
     /// Only of this camera.
@@ -40,6 +45,70 @@ pub struct AlertsArgs {
     format: Format,
 }
 
+#[derive(Debug, Subcommand)]
+enum AlertsCommand {
+    /// Take notice of an alert: it is told again no more, and gets no worse.
+    Ack(AckArgs),
+    /// Show what became of an alert.
+    Show(ShowArgs),
+}
+
+/// Take notice of an alert.
+#[derive(Debug, Args)]
+struct AckArgs {
+    #[command(flatten)]
+    site: SiteAddress,
+    /// The alert's id.
+    #[arg(value_name = "ID")]
+    id: Uuid,
+    /// Who does; the user's name when absent.
+    #[arg(long, env = "USER")]
+    by: Option<String>,
+    /// What they say.
+    #[arg(long)]
+    note: Option<String>,
+}
+
+/// Show what became of an alert.
+#[derive(Debug, Args)]
+struct ShowArgs {
+    #[command(flatten)]
+    site: SiteAddress,
+    /// The alert's id.
+    #[arg(value_name = "ID")]
+    id: Uuid,
+}
+
+#[derive(Deserialize)]
+struct Story {
+    state: String,
+    updates: Vec<AlertUpdate>,
+}
+
+fn ack(args: &AckArgs) -> anyhow::Result<ExitCode> {
+    let body = json!({ "by": args.by, "note": args.note });
+    let story: Story = args.site.client()?.post(&format!("alerts/{}/acknowledge", args.id), &body)?;
+    tell_story(&story);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
+    let client = args.site.client()?;
+    let alert: Alert = client.get(&format!("alerts/{}", args.id), &[])?;
+    say(&text_line(&alert));
+    tell_story(&client.get(&format!("alerts/{}/updates", args.id), &[])?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell_story(story: &Story) {
+    for update in &story.updates {
+        let by = update.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let note = update.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+        say(&format!("{:.0}  {}{by}{note}", update.ts, update.change.as_str()));
+    }
+    say(&format!("now {}", story.state));
+}
+
 #[derive(Deserialize)]
 struct Answer {
     items: Vec<Alert>,
@@ -50,6 +119,11 @@ struct Answer {
 /// # Errors
 /// When the site can't be asked.
 pub fn run(args: &AlertsArgs) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Some(AlertsCommand::Ack(args)) => return ack(args),
+        Some(AlertsCommand::Show(args)) => return show(args),
+        None => {}
+    }
     let client = args.site.client()?;
     let filters =
         [("camera", &args.camera), ("rule", &args.rule), ("severity", &args.severity), ("since", &args.since)];
@@ -80,5 +154,6 @@ pub(super) fn text_line(alert: &Alert) -> String {
         Severity::Critical => "CRITICAL",
     };
     let picture = alert.evidence.as_ref().map_or("no picture", |evidence| &evidence.path);
-    format!("{:.0}  {mark}  {}  {}  [{picture}]", alert.ts, alert.camera, alert.message)
+    let camera = alert.camera.as_ref().map_or("–", CameraId::as_str);
+    format!("{:.0}  {mark}  {camera}  {}  [{picture}]", alert.ts, alert.message)
 }

@@ -29,6 +29,11 @@ const DEFAULT: &str = "http://127.0.0.1:8080";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl SiteAddress {
+    /// The folder that was named.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        self.config.as_deref()
+    }
+
     /// A client for the site that was named: by `--url` or `PARAPET_URL`, by `--config`, else at the default address.
     ///
     /// # Errors
@@ -63,8 +68,38 @@ impl Client {
     /// # Errors
     /// When the site can't be reached, or answers with an error.
     pub fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
-        let url = format!("{}/api/v1/{path}", self.base);
-        let mut request = self.http.get(&url).query(query);
+        read(path, &self.get_text(path, query)?)
+    }
+
+    /// As [`Client::get`], with the answer as it is.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn get_text(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<String> {
+        self.ask(self.http.get(self.url(path)).query(query))
+    }
+
+    /// Sends JSON to `path` under `/api/v1`.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn post<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<T> {
+        read(path, &self.ask(self.http.post(self.url(path)).json(body))?)
+    }
+
+    /// Deletes what is at `path` under `/api/v1`.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        read(path, &self.ask(self.http.delete(self.url(path)))?)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/api/v1/{path}", self.base)
+    }
+
+    fn ask(&self, mut request: reqwest::blocking::RequestBuilder) -> anyhow::Result<String> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -78,8 +113,12 @@ impl Client {
             let problem: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
             return Err(anyhow!("{}", problem["detail"].as_str().unwrap_or(status.as_str())));
         }
-        serde_json::from_str(&body).with_context(|| format!("{url} answered something else than expected"))
+        Ok(body)
     }
+}
+
+fn read<T: DeserializeOwned>(path: &str, body: &str) -> anyhow::Result<T> {
+    serde_json::from_str(body).with_context(|| format!("{path} answered something else than expected"))
 }
 
 fn root_cause(error: &dyn std::error::Error) -> String {

@@ -89,8 +89,8 @@ pub(crate) struct DetectArgs {
     #[arg(long, value_name = "N")]
     pub max_detections: Option<usize>,
 
-    /// Hardware that runs the model: `cpu`, `cuda` or `cuda:1`.
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
+    /// Hardware that runs the model: `cpu`, `cuda`, `cuda:1`, `tensorrt`, `openvino`, `openvino:gpu`.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: Device,
 
     /// Threads of one inference on the CPU.
@@ -114,15 +114,6 @@ fn threads(text: &str) -> Result<usize, String> {
         Ok(value @ 1..=256) => Ok(value),
         _ => Err("a number from 1 to 256 is wanted".into()),
     }
-}
-
-fn device(text: &str) -> Result<Device, String> {
-    let index = match text {
-        "cpu" => return Ok(Device::Cpu),
-        "cuda" => Some(0),
-        _ => text.strip_prefix("cuda:").and_then(|index| index.parse().ok()),
-    };
-    index.map(Device::Cuda).ok_or_else(|| "`cpu`, `cuda` or `cuda:1` is wanted".into())
 }
 
 impl DetectArgs {

@@ -1,6 +1,7 @@
 //! The command line. One file a command; exit codes: 0 done, 1 failed, 2 wrong input.
 
 mod alerts;
+mod capacity;
 mod check;
 mod client;
 mod demo;
@@ -13,6 +14,8 @@ mod model;
 mod rule;
 mod run;
 mod schema;
+mod shadow;
+mod silence;
 mod simulate_camera;
 mod status;
 
@@ -42,10 +45,14 @@ enum Command {
     Detect(detect::DetectArgs),
     /// Look at a model before a site uses it.
     Model(model::ModelArgs),
+    /// Measure this machine, and tell how many more cameras fit.
+    Capacity(capacity::CapacityArgs),
     /// Show how the running site fares.
     Status(status::StatusArgs),
-    /// List the alerts of the running site.
+    /// List the alerts of the running site, or take notice of one.
     Alerts(alerts::AlertsArgs),
+    /// Let alerts be silent for a time.
+    Silence(silence::SilenceArgs),
     /// List the error journal of the running site.
     Errors(errors::ErrorsArgs),
     /// Work with rules apart from a running site.
@@ -61,6 +68,8 @@ enum Command {
 
 /// Runs a command.
 pub fn run(cli: Cli) -> ExitCode {
+    // Clients of HTTP have TLS by it. A second call finds one installed: nothing is wrong then.
+    rustls::crypto::ring::default_provider().install_default().ok();
     let result = match cli.command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(args),
@@ -68,8 +77,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Init(args) => init::run(args),
         Command::Detect(args) => detect::run(args),
         Command::Model(args) => model::run(args),
+        Command::Capacity(args) => capacity::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Alerts(args) => alerts::run(&args),
+        Command::Silence(args) => silence::run(&args),
         Command::Errors(args) => errors::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::Demo(args) => demo::run(&args),

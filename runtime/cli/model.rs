@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
 
-use super::detect::{self, DetectArgs};
+use super::{
+    detect::{self, DetectArgs},
+    shadow::{self, ChangeArgs, ShadowArgs},
+};
 
 /// Look at a model before a site uses it.
 #[derive(Debug, Args)]
@@ -19,6 +22,12 @@ enum ModelCommand {
     Inspect(InspectArgs),
     /// Run a model over a video or a picture, and write a video with what it saw drawn in.
     Try(Box<TryArgs>),
+    /// Tell how the shadows of the running site compare with their models.
+    Shadow(ShadowArgs),
+    /// Make a shadow the model that it is a shadow of.
+    Promote(ChangeArgs),
+    /// Remove a shadow.
+    Drop(ChangeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +86,9 @@ pub(crate) fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
         ModelCommand::Inspect(InspectArgs { model, labels, layout }) => {
             detect::inspect(&DetectArgs { labels, layout, ..DetectArgs::of(model, PathBuf::new()) })
         }
+        ModelCommand::Shadow(args) => return shadow::report(&args),
+        ModelCommand::Promote(args) => return shadow::promote(&args),
+        ModelCommand::Drop(args) => return shadow::drop_it(&args),
         ModelCommand::Try(args) => {
             let TryArgs { model, input, out, every, min_score, labels, layout, onnxruntime } = *args;
             let args = DetectArgs { every, min_score, labels, layout, onnxruntime, ..DetectArgs::of(model, input) };

@@ -55,8 +55,6 @@ fn announce(process: &SiteProcess) {
 /// # Errors
 /// The future's own, or when there can be no runtime.
 pub(super) fn in_runtime<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    // A second call finds the provider installed: nothing is wrong then.
-    rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(future);
     runtime.shutdown_timeout(LEAVING);

@@ -85,8 +85,13 @@ fn text(status: &Value) -> String {
         if model["follows"].is_object() {
             return format!("{}; {look:.1} ms each; {}", follows(model), word(&model["description"]));
         }
+        let change = match model["change"]["state"].as_str() {
+            Some("loading") => "a change of it is loaded; ".to_owned(),
+            Some(_) => format!("A CHANGE OF IT IS REFUSED: {}; ", word(&model["change"]["text"])),
+            None => String::new(),
+        };
         format!(
-            "{:<20} {overload}{} frames, {} objects, {look:.1} ms each, {wait:.1} ms waiting; {}",
+            "{:<20} {overload}{change}{} frames, {} objects, {look:.1} ms each, {wait:.1} ms waiting; {}",
             word(&model["model"]),
             model["inferences"],
             model["objects"],
@@ -95,7 +100,41 @@ fn text(status: &Value) -> String {
     });
     section(&mut lines, "rules", &status["rules"], |rule| {
         let s = &rule["status"];
-        format!("{:<20} {} events, {} matched, {} alerts", word(&rule["id"]), s["events"], s["matched"], s["fired"])
+        let state = &s["state"];
+        let goes_on = if state["firing"].as_u64().unwrap_or(0) > 0 {
+            format!(", {} going on", state["firing"])
+        } else {
+            String::new()
+        };
+        let lost = s["dropped"].as_u64().unwrap_or(0)
+            + state["dropped"]
+                .as_object()
+                .into_iter()
+                .flat_map(|all| all.values())
+                .filter_map(Value::as_u64)
+                .sum::<u64>();
+        let lost = if lost > 0 { format!(", {lost} dropped") } else { String::new() };
+        let lag = state["watermark_lag_ms"].as_u64().map(|ms| format!(", {ms} ms behind")).unwrap_or_default();
+        let error = s["last_error"].as_str().map(|error| format!("; last error: {error}")).unwrap_or_default();
+        let last = s["last_alert"].as_str().map(|at| format!("; last alert {at}")).unwrap_or_default();
+        format!(
+            "{:<20} {} in, {} matched, {} alerts{goes_on}, {} held back, {} late{lost}, {} rows held{lag}{last}{error}",
+            word(&rule["id"]),
+            s["events"],
+            s["matched"],
+            s["fired"],
+            s["held_back"],
+            s["late"],
+            state["rows"]
+        )
+    });
+    section(&mut lines, "streams", &status["streams"], |stream| {
+        let s = &stream["status"];
+        let refused: u64 =
+            s["refused"].as_object().into_iter().flat_map(|all| all.values()).filter_map(Value::as_u64).sum();
+        let away = s["away"].as_str().map(|why| format!("; {why}")).unwrap_or_default();
+        let error = s["last_error"].as_str().map(|error| format!("; {error}")).unwrap_or_default();
+        format!("{:<20} {} messages, {refused} refused{away}{error}", word(&stream["id"]), s["taken"])
     });
     section(&mut lines, "ways out", &status["uploaders"], |out| {
         let s = &out["status"];

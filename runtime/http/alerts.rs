@@ -78,7 +78,7 @@ pub async fn one(State(state): State<AppState>, Path(id): Path<String>) -> Resul
     find(&state, &id).await.map(Json)
 }
 
-async fn find(state: &AppState, id: &str) -> Result<Alert, Problem> {
+pub(super) async fn find(state: &AppState, id: &str) -> Result<Alert, Problem> {
     let no_such = || Problem::not_found(format!("there is no alert {id:?}"));
     let id: Uuid = id.parse().map_err(|_| no_such())?;
     read(state, move |store| store.alert(id)).await?.ok_or_else(no_such)

@@ -25,6 +25,21 @@ impl Problem {
         Self { status: StatusCode::BAD_REQUEST, code: "bad_request", detail: what.into() }
     }
 
+    /// The thing is not in a state for it.
+    pub fn conflict(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, code: "conflict", detail: what.into() }
+    }
+
+    /// It comes too fast.
+    pub fn too_many(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, code: "too_fast", detail: what.into() }
+    }
+
+    /// It may work later.
+    pub fn unavailable(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "unavailable", detail: what.into() }
+    }
+
     /// Something here has failed.
     pub fn internal(what: impl Into<String>) -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "internal", detail: what.into() }

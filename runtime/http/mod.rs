@@ -5,15 +5,19 @@
 
 mod alerts;
 mod error;
+mod events;
 mod health;
+mod silences;
 mod site;
+mod streams;
 mod versions;
 
 use std::{net::TcpListener, sync::Arc};
 
-use axum::{Router, routing::get};
+use axum::{Router, extract::DefaultBodyLimit, routing::get};
 use parapet_actors::{
     site::Site,
+    stream::LONGEST_MESSAGE,
     worker::{LoopResult, Stop},
 };
 
@@ -39,6 +43,7 @@ pub fn router(state: AppState) -> Router {
         .fallback(error::no_such_route)
         .with_state(state.clone())
         .merge(versions::api(state))
+        .layer(DefaultBodyLimit::max(LONGEST_MESSAGE + 1))
 }
 
 /// Serves until it is told to stop.

@@ -20,7 +20,11 @@ use parapet_contracts::{
 use parapet_supervision::NodeStatus;
 use serde::Serialize;
 
-use super::{AppState, error::Problem};
+use super::{
+    AppState,
+    error::Problem,
+    streams::{self, StreamInfo},
+};
 
 /// The site as it is configured.
 #[derive(Debug, Serialize)]
@@ -31,6 +35,8 @@ pub struct SiteInfo {
     cameras: Vec<String>,
     models: Vec<String>,
     rules: Vec<String>,
+    streams: Vec<String>,
+    tables: Vec<String>,
     uploaders: Vec<String>,
 }
 
@@ -88,6 +94,7 @@ pub struct Status {
     cameras: Vec<CameraInfo>,
     models: Vec<ModelStatus>,
     rules: Vec<RuleInfo>,
+    streams: Vec<StreamInfo>,
     uploaders: Vec<UploaderInfo>,
     store: StoreUsage,
 }
@@ -106,6 +113,7 @@ pub async fn status(State(state): State<AppState>) -> Result<Json<Status>, Probl
         cameras: camera_infos(&state),
         models: model_infos(&state),
         rules: rule_infos(&state),
+        streams: streams::infos(&state),
         uploaders: uploader_infos(&state).await?,
         store: read(&state, |store| store.usage()).await?,
     }))
@@ -159,6 +167,8 @@ fn site_info(state: &AppState) -> SiteInfo {
         cameras: names(&config.cameras),
         models: names(&config.models),
         rules: names(&config.rules),
+        streams: names(&config.streams),
+        tables: names(&config.tables),
         uploaders: names(&config.uploaders),
     }
 }

@@ -6,16 +6,19 @@
 use axum::{
     Json, Router,
     extract::State,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, delete, get, post},
 };
 use parapet_actors::model::ModelStatus;
 use parapet_api_versioning::{ApiVersion, Policy, Routes, VersionedApi};
+use parapet_contracts::Silence;
 use serde::Serialize;
 
 use super::{
     AppState, alerts,
     error::Problem,
+    events, silences,
     site::{self, CameraInfo, RuleInfo, UploaderInfo},
+    streams::{self, StreamInfo},
 };
 
 /// Where the API lives.
@@ -27,11 +30,15 @@ pub fn api(state: AppState) -> Router {
         .route("/cameras", get(site::cameras))
         .route("/models", get(site::models))
         .route("/rules", get(site::rules))
+        .route("/streams", get(streams::list))
+        .route("/silences", get(silences::list).post(silences::add))
         .route("/uploaders", get(site::uploaders));
     let two = common()
         .route("/cameras", get(cameras))
         .route("/models", get(models))
         .route("/rules", get(rules))
+        .route("/streams", get(all_streams))
+        .route("/silences", get(all_silences).post(silences::add))
         .route("/uploaders", get(uploaders));
     let mut api = VersionedApi::new().version(ApiVersion::new(1, 0), Policy::default(), one.with_state(state.clone()));
     if let Ok(preview) = ApiVersion::new(2, 0).with_status("preview") {
@@ -42,7 +49,7 @@ pub fn api(state: AppState) -> Router {
 
 /// What is the same in all versions.
 fn common() -> Routes<AppState> {
-    let routes: [(&str, MethodRouter<AppState>); 8] = [
+    let routes: [(&str, MethodRouter<AppState>); 13] = [
         ("/site", get(site::site)),
         ("/status", get(site::status)),
         ("/tree", get(site::tree)),
@@ -50,6 +57,11 @@ fn common() -> Routes<AppState> {
         ("/alerts", get(alerts::list)),
         ("/alerts/{id}", get(alerts::one)),
         ("/alerts/{id}/image", get(alerts::image)),
+        ("/alerts/{id}/updates", get(silences::updates)),
+        ("/alerts/{id}/acknowledge", post(silences::acknowledge)),
+        ("/silences/{id}", delete(silences::end)),
+        ("/streams/{id}", post(streams::push)),
+        ("/events", get(events::list)),
         ("/errors", get(alerts::errors)),
     ];
     routes.into_iter().fold(Routes::new(), |all, (path, handlers)| all.route(path, handlers))
@@ -75,6 +87,14 @@ async fn models(state: State<AppState>) -> Json<Page<ModelStatus>> {
 
 async fn rules(state: State<AppState>) -> Json<Page<RuleInfo>> {
     page(site::rules(state).await)
+}
+
+async fn all_streams(state: State<AppState>) -> Json<Page<StreamInfo>> {
+    page(streams::list(state).await)
+}
+
+async fn all_silences(state: State<AppState>) -> Json<Page<Silence>> {
+    page(silences::list(state).await)
 }
 
 async fn uploaders(state: State<AppState>) -> Result<Json<Page<UploaderInfo>>, Problem> {

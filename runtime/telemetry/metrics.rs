@@ -67,6 +67,20 @@ pub fn describe_site(site: &Site) {
                 .absolute(count);
         }
     }
+    for (id, feed) in site.rules() {
+        let (status, rule) = (feed.status(), id.to_string());
+        let state = status.state;
+        gauge!("parapet_rule_state_rows", "rule" => rule.clone()).set(state.rows as f64);
+        gauge!("parapet_rule_state_bytes", "rule" => rule.clone()).set(state.bytes as f64);
+        gauge!("parapet_rule_waiting_events", "rule" => rule.clone()).set(state.waiting as f64);
+        gauge!("parapet_rule_firing_alerts", "rule" => rule.clone()).set(state.firing as f64);
+        if let Some(lag) = state.watermark_lag_ms {
+            gauge!("parapet_rule_watermark_lag_seconds", "rule" => rule.clone()).set(lag as f64 / 1e3);
+        }
+        for (reason, count) in state.dropped {
+            counter!("parapet_rule_state_dropped_total", "rule" => rule.clone(), "reason" => reason).absolute(count);
+        }
+    }
     for (id, board) in site.models() {
         let (status, model) = (board.status(), id.to_string());
         counter!("parapet_model_inferences_total", "model" => model.clone()).absolute(status.inferences);

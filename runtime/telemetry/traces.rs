@@ -101,10 +101,10 @@ impl Export {
             .with_start_time(captured.min(wall(steps.decoded)))
             .with_attributes([
                 KeyValue::new("parapet.alert", alert.id.to_string()),
-                KeyValue::new("parapet.camera", alert.camera.to_string()),
+                KeyValue::new("parapet.camera", alert.camera.as_ref().map(ToString::to_string).unwrap_or_default()),
                 KeyValue::new("parapet.rule", alert.rule.to_string()),
-                KeyValue::new("parapet.model", alert.model.to_string()),
-                KeyValue::new("parapet.frame", i64::try_from(alert.frame).unwrap_or(i64::MAX)),
+                KeyValue::new("parapet.model", alert.model.as_ref().map(ToString::to_string).unwrap_or_default()),
+                KeyValue::new("parapet.frame", i64::try_from(alert.frame.unwrap_or_default()).unwrap_or(i64::MAX)),
             ])
             .start_with_context(&self.tracer, &Context::new());
         let context = Context::new().with_span(root);

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Alert, CameraId, DetectionEvent, SiteId, Timestamp, status::StatusEvent};
+use crate::{Alert, AlertUpdate, CameraId, DetectionEvent, SiteId, StreamEvent, Timestamp, status::StatusEvent};
 
 /// The media type of a structured CloudEvent: MQTT 5's content type.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
@@ -18,6 +18,10 @@ pub const DETECTION: &str = "io.parapet.detection.v1";
 pub const UPDATE: &str = "io.parapet.update.v1";
 /// The type of an event whose data is an [`Alert`].
 pub const ALERT: &str = "io.parapet.alert.v1";
+/// The type of an event whose data is an [`AlertUpdate`].
+pub const ALERT_UPDATE: &str = "io.parapet.alert-update.v1";
+/// The type of an event whose data is a [`StreamEvent`].
+pub const STREAM: &str = "io.parapet.stream.v1";
 /// The type of an event whose data is a [`StatusEvent`].
 pub const STATUS: &str = "io.parapet.status.v1";
 
@@ -30,10 +34,10 @@ pub struct CloudEvent<D> {
     pub id: String,
     /// `/parapet/<site>/cameras/<id>`, or `/parapet/<site>` for what concerns the site.
     pub source: String,
-    /// One of [`DETECTION`], [`UPDATE`], [`ALERT`], [`STATUS`].
+    /// One of [`DETECTION`], [`UPDATE`], [`ALERT`], [`ALERT_UPDATE`], [`STATUS`], [`STREAM`].
     #[serde(rename = "type")]
     pub kind: String,
-    /// What within the source it is about: the model of a detection, the rule of an alert.
+    /// What within the source it is about: the model of a detection, the rule of an alert, the stream of a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// When it happened: the capture time of a detection and of an alert.
@@ -59,7 +63,23 @@ impl<'a> CloudEvent<&'a Alert> {
     /// The envelope of an alert.
     pub fn alert(alert: &'a Alert) -> Self {
         let subject = Some(alert.rule.to_string());
-        envelope(ALERT, alert.id.to_string(), source(&alert.site, Some(&alert.camera)), subject, alert.ts, alert)
+        envelope(ALERT, alert.id.to_string(), source(&alert.site, alert.camera.as_ref()), subject, alert.ts, alert)
+    }
+}
+
+impl<'a> CloudEvent<&'a AlertUpdate> {
+    /// The envelope of what became of an alert.
+    pub fn alert_update(update: &'a AlertUpdate) -> Self {
+        let (subject, source) = (Some(update.rule.to_string()), source(&update.site, update.camera.as_ref()));
+        envelope(ALERT_UPDATE, update.id.to_string(), source, subject, update.ts, update)
+    }
+}
+
+impl<'a> CloudEvent<&'a StreamEvent> {
+    /// The envelope of a message of a declared stream.
+    pub fn stream(row: &'a StreamEvent) -> Self {
+        let subject = Some(row.stream.to_string());
+        envelope(STREAM, row.id.to_string(), source(&row.site, None), subject, row.ts, row)
     }
 }
 
@@ -116,8 +136,12 @@ pub enum Event {
     Detection(DetectionEvent),
     /// An alert.
     Alert(Box<Alert>),
+    /// What became of an alert.
+    AlertUpdate(AlertUpdate),
     /// How a site or a camera is.
     Status(StatusEvent),
+    /// A message of a declared stream.
+    Stream(StreamEvent),
 }
 
 /// Why bytes are no event of a site.
@@ -141,7 +165,10 @@ impl fmt::Display for CloudEventError {
             Self::Malformed(why) => write!(f, "no CloudEvent of a site: {why}"),
             Self::SpecVersion(found) => write!(f, "specversion is `{found}`, expected `1.0`"),
             Self::UnknownType(found) => {
-                write!(f, "type is `{found}`, expected `{DETECTION}`, `{UPDATE}`, `{ALERT}` or `{STATUS}`")
+                write!(
+                    f,
+                    "type is `{found}`, expected `{DETECTION}`, `{UPDATE}`, `{ALERT}`, `{ALERT_UPDATE}`, `{STATUS}` or `{STREAM}`"
+                )
             }
             Self::Inconsistent(attribute) => write!(f, "the attribute `{attribute}` contradicts the data"),
         }
@@ -175,8 +202,18 @@ impl Event {
             }
             ALERT => {
                 let event: CloudEvent<Alert> = read(json)?;
-                agree(&event, &event.data.id.to_string(), &source(&event.data.site, Some(&event.data.camera)))?;
+                agree(&event, &event.data.id.to_string(), &source(&event.data.site, event.data.camera.as_ref()))?;
                 Ok(Self::Alert(Box::new(event.data)))
+            }
+            ALERT_UPDATE => {
+                let event: CloudEvent<AlertUpdate> = read(json)?;
+                agree(&event, &event.data.id.to_string(), &source(&event.data.site, event.data.camera.as_ref()))?;
+                Ok(Self::AlertUpdate(event.data))
+            }
+            STREAM => {
+                let event: CloudEvent<StreamEvent> = read(json)?;
+                agree(&event, &event.data.id.to_string(), &source(&event.data.site, None))?;
+                Ok(Self::Stream(event.data))
             }
             STATUS => {
                 let event: CloudEvent<StatusEvent> = read(json)?;

@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::{
-    Attribute, Attributes, BBox, EndedTrack, EvidenceRef, ModelId, Object, RuleId, Severity, Step, TimeSource, Track,
-    UpdateOf,
+    AlertChange, Attribute, Attributes, BBox, EndedTrack, EvidenceRef, ModelId, Object, RuleId, Severity, Step,
+    TimeSource, Track, UpdateOf,
     status::{Health, PictureFault, StatusEvent},
 };
 use uuid::Uuid;
@@ -84,16 +84,18 @@ fn alert() -> Alert {
     Alert {
         id: id("019ab0c4-7a4f-7d02-8b61-91c3e5f7a902"),
         site: SiteId::new("depot-7").unwrap(),
-        camera: CameraId::new("gate-north").unwrap(),
+        camera: Some(CameraId::new("gate-north").unwrap()),
         rule: RuleId::new("intruder").unwrap(),
-        model: ModelId::new("people").unwrap(),
+        model: Some(ModelId::new("people").unwrap()),
         severity: Severity::Warning,
+        title: None,
+        key: None,
         message: "a person for 2 s in ramp".into(),
         ts: "2026-11-23T06:30:14.52Z".parse().unwrap(),
         ts_source: TimeSource::Pts,
         since: "2026-11-23T06:30:12.52Z".parse().unwrap(),
         raised_at: "2026-11-23T06:30:14.58Z".parse().unwrap(),
-        frame: 1734,
+        frame: Some(1734),
         event: id("019ab0c4-7a10-7c3e-9d55-2f0d6a1b4e01"),
         width: 1280,
         height: 720,
@@ -105,6 +107,33 @@ fn alert() -> Alert {
             sha256: "0".repeat(64),
         }),
         trace_id: None,
+    }
+}
+
+fn alert_update() -> AlertUpdate {
+    AlertUpdate {
+        id: id("019ab0c4-8000-7000-8000-000000000004"),
+        alert: alert().id,
+        site: SiteId::new("depot-7").unwrap(),
+        camera: Some(CameraId::new("gate-north").unwrap()),
+        rule: RuleId::new("intruder").unwrap(),
+        change: AlertChange::Acknowledged,
+        severity: Severity::Warning,
+        ts: "2026-11-23T06:33:00Z".parse().unwrap(),
+        recorded_at: "2026-11-23T06:33:00Z".parse().unwrap(),
+        by: Some("ann".into()),
+        note: None,
+    }
+}
+
+fn row() -> StreamEvent {
+    StreamEvent {
+        id: id("019ab0c4-8000-7000-8000-000000000005"),
+        site: SiteId::new("depot-7").unwrap(),
+        stream: crate::StreamId::new("doors").unwrap(),
+        ts: "2026-11-23T06:33:00Z".parse().unwrap(),
+        topic: Some("site/doors/dock".into()),
+        data: serde_json::json!({"door": "dock", "open": true}).as_object().unwrap().clone(),
     }
 }
 
@@ -136,6 +165,14 @@ fn every_type_comes_back_as_it_went() {
     let alert = alert();
     let json = CloudEvent::alert(&alert).to_json().unwrap();
     assert_eq!(Event::from_json(&json).unwrap(), Event::Alert(Box::new(alert)));
+
+    let update = alert_update();
+    let json = CloudEvent::alert_update(&update).to_json().unwrap();
+    assert_eq!(Event::from_json(&json).unwrap(), Event::AlertUpdate(update));
+
+    let row = row();
+    let json = CloudEvent::stream(&row).to_json().unwrap();
+    assert_eq!(Event::from_json(&json).unwrap(), Event::Stream(row));
 
     for camera in [None, Some("gate-north")] {
         let status = status(camera);
@@ -200,18 +237,22 @@ fn the_examples_of_the_reference_are_what_the_site_sends() {
             Event::Detection(e) => CloudEvent::detection(&e).to_json().unwrap(),
             Event::Alert(a) => CloudEvent::alert(&a).to_json().unwrap(),
             Event::Status(s) => CloudEvent::status(&s).to_json().unwrap(),
+            Event::AlertUpdate(u) => CloudEvent::alert_update(&u).to_json().unwrap(),
+            Event::Stream(r) => CloudEvent::stream(&r).to_json().unwrap(),
         };
         // Through the bytes: a number of 32 bits is written in its own shortest form.
         let written: serde_json::Value = serde_json::from_slice(&written).unwrap();
         assert_eq!(written, shown, "docs/events.md shows something else than the site sends");
         *kinds.entry(shown["type"].as_str().unwrap().to_owned()).or_insert(0) += 1;
     }
-    assert_eq!(kinds.len(), 4, "one example of each type at least: {kinds:?}");
+    assert_eq!(kinds.len(), 6, "one example of each type at least: {kinds:?}");
 
     // Every field of the types has a row in a table.
     for value in [
         serde_json::to_value(detection()).unwrap(),
         serde_json::to_value(alert()).unwrap(),
+        serde_json::to_value(update()).unwrap(),
+        serde_json::to_value(row()).unwrap(),
         serde_json::to_value(status(Some("gate-north"))).unwrap(),
         serde_json::to_value(update()).unwrap(),
         serde_json::to_value(&update().objects[0]).unwrap(),

@@ -73,6 +73,8 @@ id!(/** A camera: the name of its file in `cameras/`. */ CameraId);
 id!(/** A model: the name of its file in `models/`. */ ModelId);
 id!(/** A rule: the name of its file in `rules/`. */ RuleId);
 id!(/** An uploader: the name of its file in `uploaders/`. */ UploaderId);
+id!(/** A stream of other things than cameras: the name of its file in `streams/`. */ StreamId);
+id!(/** A table that rules look things up in: the name of its file in `tables/`. */ TableId);
 
 impl ModelId {
     /// What stands for the model in an alert that no model led to: a camera's status did.

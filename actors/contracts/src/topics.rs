@@ -153,6 +153,34 @@ pub fn filter_detections(site: &SiteId) -> String {
     format!("{ROOT}/{site}/cameras/+/detections")
 }
 
+/// True when a filter such as `doors/+/state` or `doors/#` takes a topic (MQTT 5, 4.7).
+pub fn matches(filter: &str, topic: &str) -> bool {
+    let mut levels = topic.split('/');
+    if topic.starts_with('$') && filter.starts_with(['+', '#']) {
+        return false;
+    }
+    for level in filter.split('/') {
+        match (level, levels.next()) {
+            ("#", _) => return true,
+            ("+", Some(_)) => {}
+            (wanted, Some(level)) if wanted == level => {}
+            _ => return false,
+        }
+    }
+    levels.next().is_none()
+}
+
+/// True for a text that a broker takes as a filter: `+` and `#` stand alone in their level, `#` in the last one.
+pub fn is_filter(text: &str) -> bool {
+    let levels: Vec<&str> = text.split('/').collect();
+    let fits = |(index, level): (usize, &&str)| match *level {
+        "+" => true,
+        "#" => index + 1 == levels.len(),
+        level => !level.contains(['+', '#', '\0']),
+    };
+    !text.is_empty() && text.len() <= usize::from(u16::MAX) && levels.iter().enumerate().all(fits)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -175,6 +203,29 @@ mod tests {
         }
         assert_eq!(filter_all(&site), "parapet/depot-7/#");
         assert_eq!(filter_detections(&site), "parapet/depot-7/cameras/+/detections");
+    }
+
+    #[test]
+    fn a_filter_takes_what_mqtt_says() {
+        for (filter, topic, taken) in [
+            ("a/b", "a/b", true),
+            ("a/b", "a/b/c", false),
+            ("a/+", "a/b", true),
+            ("a/+", "a/b/c", false),
+            ("a/+", "a", false),
+            ("a/#", "a", true),
+            ("a/#", "a/b/c", true),
+            ("#", "a/b", true),
+            ("#", "$SYS/x", false),
+            ("+/b", "a/b", true),
+            ("/a", "a", false),
+        ] {
+            assert_eq!(matches(filter, topic), taken, "{filter} {topic}");
+            assert!(is_filter(filter), "{filter}");
+        }
+        for bad in ["", "a/#/b", "a+", "a/b#", "a\0"] {
+            assert!(!is_filter(bad), "{bad:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The syntax tree of a statement, with the place of every expression.
 
 mod alerting;
+mod names;
 
 use std::sync::Arc;
 
 pub use alerting::{AlertClause, Keep, Sequence, Step};
+pub use names::{Named, NamedKind};
 
 use crate::error::Pos;
 

@@ -42,6 +42,16 @@ const WINDOWS: [&str; 14] = [
     "countwindow(3, 2)",
 ];
 
+const ALERTS: [&str; 7] = [
+    "WHERE n > 1 FOR 10s PER n RESOLVE AFTER 5s",
+    "WHERE n > 1 FOR 100000d ALLOWING GAPS OF 100000d RESOLVE AFTER 100000d WHEN n = 0",
+    "WHERE n = 1 THEN n = 2 WITHIN 100000d PER n",
+    "WHERE n = 1 THEN NOT n = 2 WITHIN 1ms THEN n > 0 WITHIN 100000d KEEP EACH",
+    "ABSENT 1ms PER n",
+    "ABSENT 100000d",
+    "GROUP BY tumblingwindow(ss, 10), n HAVING count(*) > 0 FOR 10s",
+];
+
 fn time() -> impl Strategy<Value = i64> {
     let ends = prop::sample::select(vec![
         i64::MIN,
@@ -93,6 +103,26 @@ proptest! {
         for (at, ts, other) in steps {
             let data: Object = [(Arc::from("ts"), Value::Int(ts))].into_iter().collect();
             let stream = if other { second } else { first };
+            engine.push(&Event { stream: stream.into(), at, data: Arc::new(data), meta: None });
+            engine.advance(ts);
+            let _ = (engine.next_timer(), engine.counters(), engine.checkpoint());
+        }
+        prop_assert!(engine.drain().count() <= 100_000);
+    }
+
+    #[test]
+    fn broken_clocks_do_no_harm_to_alerts(
+        clause in prop::sample::select(ALERTS.to_vec()),
+        event_time in any::<bool>(),
+        start in time(),
+        steps in prop::collection::vec((time(), time(), 0_i64..4), 1..8),
+    ) {
+        let stream = if event_time { "timed" } else { "demo" };
+        let sql = format!("SELECT n, event_time() AS t FROM {stream} {clause}");
+        let options = RuleOptions { event_time, ..RuleOptions::default() };
+        let mut engine = Engine::new(&sql, &catalog(), options, start).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        for (at, ts, n) in steps {
+            let data: Object = [(Arc::from("ts"), Value::Int(ts)), (Arc::from("n"), Value::Int(n))].into_iter().collect();
             engine.push(&Event { stream: stream.into(), at, data: Arc::new(data), meta: None });
             engine.advance(ts);
             let _ = (engine.next_timer(), engine.counters(), engine.checkpoint());

@@ -79,6 +79,24 @@ fn word() -> impl Strategy<Value = String> {
         "INVISIBLE",
         "meta(a)",
         "changed_cols(\"\", true, *)",
+        "WITHIN 1s",
+        "WITHIN",
+        "KEEP EACH",
+        "FOR 1s",
+        "FOR",
+        "ALLOWING GAPS OF 500ms",
+        "PER a",
+        "PER",
+        "RESOLVE AFTER 1s",
+        "RESOLVE WHEN",
+        "ABSENT 1s",
+        "THEN NOT",
+        "AS x",
+        "x.a",
+        "1m30s",
+        "during('22:00-06:00')",
+        "in_zone(a, 'dock')",
+        "consecutive_count(a > 1)",
         "CREATE",
         "STREAM",
         "WITH",
@@ -134,7 +152,14 @@ proptest! {
         drop(parse_statement(&sql));
         let mut catalog = Catalog::new();
         catalog.add(Relation::schemaless("demo"));
-        for sql in [sql.clone(), format!("SELECT {sql} FROM demo"), format!("SELECT a FROM demo {sql}")] {
+        let forms = [
+            sql.clone(),
+            format!("SELECT {sql} FROM demo"),
+            format!("SELECT a FROM demo {sql}"),
+            format!("SELECT a FROM demo WHERE a > 0 THEN b = 2 {sql}"),
+            format!("SELECT a FROM demo WHERE b = 2 FOR 1s {sql}"),
+        ];
+        for sql in forms {
             let Ok(mut engine) = Engine::new(&sql, &catalog, RuleOptions::default(), 0) else { continue };
             for (at, value) in values.iter().enumerate() {
                 let data: Object = [(Arc::from("a"), value.clone()), (Arc::from("b"), Value::Int(2))].into_iter().collect();

@@ -36,8 +36,8 @@ impl Ruler {
         points: &[Point],
     ) -> Option<Vec<[f32; 2]>> {
         for (index, point) in points.iter().enumerate() {
-            for axis in 0..2 {
-                if point[axis].0 > self.size[axis] {
+            for (axis, (at, size)) in point.iter().zip(self.size).enumerate() {
+                if at.0 > size {
                     let place: Vec<Step<'_>> =
                         path.iter().copied().chain([Step::Index(index), Step::Index(axis)]).collect();
                     self.tell_outside(document, &place, axis);

@@ -30,6 +30,11 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
     for (index, name) in names.iter().enumerate() {
         match context.models.get_key_value(name.as_str()) {
             Some((_, facts)) if !facts.after.is_empty() => follower(document, index, &names, context),
+            Some((_, facts)) if facts.is_shadow => {
+                let (at, name) = (document.at(place!["models", index]), quoted(document, place!["models", index]));
+                let help = "take it out of the list: it looks wherever the model looks that it is a shadow of";
+                document.error(at, format!("{name} is a shadow: it is compared, and not used"), help);
+            }
             Some((model, _)) => models.push(model.clone()),
             None => dangling(
                 document,

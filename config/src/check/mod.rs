@@ -1,33 +1,50 @@
 //! From what the files say to what holds: references, paths, addresses, everything that one file's schema can't know.
 
+mod alerting;
 mod areas;
 mod camera;
+mod columns;
+mod feeds;
 mod follow;
 mod model;
 mod overload;
 mod polygon;
 mod rule;
+mod shadow;
 mod site;
 mod source;
 mod sql;
+mod stream;
+mod table;
 mod uploader;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use parapet_contracts::{CameraId, ModelId, ports::probe::ModelProbe};
+use parapet_contracts::{CameraId, ModelId, RuleId, StreamId, TableId, UploaderId, ports::probe::ModelProbe};
 
 pub(crate) use camera::camera;
+pub(crate) use feeds::{circles, same_names};
 pub(crate) use follow::follows;
 pub(crate) use model::model;
 pub(crate) use overload::lighter_models;
 pub(crate) use rule::rule;
+pub(crate) use shadow::shadows;
 pub(crate) use site::{listeners, media_shown, site};
+pub(crate) use sql::hears_alerts;
+pub(crate) use stream::stream;
+pub(crate) use table::table;
 pub(crate) use uploader::{same_files, uploader};
 
-use crate::{document::Document, words, yaml::Step};
+use crate::{
+    checked::{Period, Stream, Table},
+    document::Document,
+    words,
+    yaml::Step,
+};
 
 /// What the checks of one file may ask about the others.
 pub(crate) struct Context<'a> {
@@ -45,6 +62,22 @@ pub(crate) struct Context<'a> {
     pub cameras: BTreeMap<CameraId, Option<CameraFacts>>,
     /// What each model's file says that others refer to.
     pub models: BTreeMap<ModelId, ModelFacts>,
+    /// The uploaders that there are.
+    pub uploaders: Vec<UploaderId>,
+    /// The site's maintenance windows.
+    pub maintenance: Vec<Period>,
+    /// The site's schedules.
+    pub schedules: BTreeMap<String, String>,
+    /// The rules that there are.
+    pub rules: Vec<RuleId>,
+    /// Those of them that do not hear alerts of others.
+    pub telling: Vec<RuleId>,
+    /// The streams that are declared.
+    pub streams: BTreeMap<StreamId, Arc<Stream>>,
+    /// The tables that are declared.
+    pub tables: BTreeMap<TableId, Arc<Table>>,
+    /// Streams and tables whose files have errors.
+    pub unreadable: Vec<String>,
     /// Files outside the configuration's own that were looked at.
     pub inputs: Vec<PathBuf>,
 }
@@ -72,6 +105,8 @@ pub(crate) struct ModelFacts {
     pub after_shown: String,
     /// True when it is known to give a vector and no objects.
     pub is_vector: bool,
+    /// True for a model that is only compared with another one.
+    pub is_shadow: bool,
 }
 
 impl Context<'_> {

@@ -9,7 +9,6 @@ use super::{Context, ModelFacts, follow, no_twins, quoted};
 use crate::{
     checked::{ChannelOrder, Isolation, Model, ModelIo, Resize, SlotConfig},
     document::{Document, place},
-    formats,
     raw::{
         DEFAULT_MIN_SCORE, RawChannels, RawIsolation, RawKind, RawLayout, RawModel, RawResize, RawScore, RawSize,
         RawSlots,
@@ -75,9 +74,17 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
     let after_shown =
         if follow::hidden(document, names.len()) { "other models".to_owned() } else { words::list(&shown) };
     let is_vector = raw.layout == Some(RawLayout::Embedding);
-    context
-        .models
-        .insert(id.clone(), ModelFacts { labels: known, labels_shown: !hidden, after: names, after_shown, is_vector });
+    context.models.insert(
+        id.clone(),
+        ModelFacts {
+            labels: known,
+            labels_shown: !hidden,
+            after: names,
+            after_shown,
+            is_vector,
+            is_shadow: raw.shadow.is_some(),
+        },
+    );
     Some(Model {
         id: id.clone(),
         file,
@@ -113,6 +120,7 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
         overload: super::overload::policy(document, raw.overload.as_ref()),
         track: raw.track,
         after,
+        shadow: super::shadow::shadow(document, &raw),
         isolation: match raw.isolation {
             RawIsolation::Thread => Isolation::Thread,
             RawIsolation::Process => Isolation::Process,
@@ -212,11 +220,14 @@ fn scores(
 
 fn slots(raw: &RawSlots) -> Vec<SlotConfig> {
     match raw {
-        RawSlots::Count(count) => vec![SlotConfig { device: Device::Cpu, threads: 1 }; usize::from(*count)],
+        RawSlots::Count(count) => {
+            vec![SlotConfig { device: Device::Cpu, fallback: None, threads: 1 }; usize::from(*count)]
+        }
         RawSlots::List(list) => list
             .iter()
             .map(|slot| SlotConfig {
-                device: formats::parse_device(&slot.device.0).unwrap_or(Device::Cpu),
+                device: slot.device.0.parse().unwrap_or(Device::Cpu),
+                fallback: slot.fallback.as_ref().and_then(|device| device.0.parse().ok()),
                 threads: usize::from(slot.threads),
             })
             .collect(),

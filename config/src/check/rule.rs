@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::{Time, Weekday};
-use parapet_contracts::{CameraId, ModelId, RuleId, Severity};
+use parapet_contracts::{CameraId, ModelId, RuleId};
 
-use super::{Context, dangling, no_twins, polygon::polygon, quoted, sql};
+use super::{Context, alerting, dangling, no_twins, polygon::polygon, quoted, sql};
 use crate::{
-    checked::{Condition, Period, Rule, RuleBody, RuleZone},
+    checked::{Condition, Reads, Rule, RuleBody, RuleZone},
     document::{Document, place},
-    expected, formats,
-    raw::{RawCameras, RawDay, RawPeriod, RawRule, RawSeverity, RawZone},
+    expected,
+    raw::{RawCameras, RawRule, RawZone},
     schema::{FileKind, properties, schema},
     words,
 };
@@ -24,9 +23,12 @@ pub(crate) fn rule(document: &mut Document<RawRule>, id: &RuleId, context: &Cont
     let cameras = cameras(document, &raw, context);
     let model = model(document, &raw, &cameras, context);
     labels(document, &raw, &cameras, model.as_ref(), context);
-    let zone = zone(document, &raw, &cameras, context);
-    let body = body(document, &raw);
-    let schedule = raw.schedule.iter().enumerate().filter_map(|(index, raw)| period(document, index, raw)).collect();
+    // A statement has no zone, which is told with it.
+    let zone = if document.has(place!["sql"]) { None } else { zone(document, &raw, &cameras, context) };
+    let (body, reads) = body(document, &raw, id, context).unzip();
+    let schedule = alerting::periods(document, "schedule", &raw.schedule);
+    let lasts = reads.as_ref().is_some_and(|reads: &Reads| reads.lasts);
+    let alerting = alerting::alerting(document, &raw, lasts, context);
     body.map(|body| Rule {
         id: id.clone(),
         name: raw.name.map_or_else(|| id.to_string(), |name| name.0),
@@ -36,20 +38,23 @@ pub(crate) fn rule(document: &mut Document<RawRule>, id: &RuleId, context: &Cont
         zone,
         held_for: raw.held_for.0,
         cooldown: raw.cooldown.0,
-        severity: match raw.severity {
-            RawSeverity::Info => Severity::Info,
-            RawSeverity::Warning => Severity::Warning,
-            RawSeverity::Critical => Severity::Critical,
-        },
+        severity: alerting::severity(raw.severity),
         message: raw.message.map(|message| message.0),
         schedule,
         model,
         time_zone: context.time_zone.clone(),
+        alerting,
+        reads: reads.unwrap_or_default(),
     })
 }
 
 /// Exactly one of the two forms, with what belongs to it.
-fn body(document: &mut Document<RawRule>, raw: &RawRule) -> Option<RuleBody> {
+fn body(
+    document: &mut Document<RawRule>,
+    raw: &RawRule,
+    id: &RuleId,
+    context: &Context<'_>,
+) -> Option<(RuleBody, Reads)> {
     // A key with a value that does not fit was told already.
     let there = |key: &str| document.has(place![key]) && !document.is_null(place![key]);
     let (when, statement) = (there("when"), there("sql"));
@@ -59,20 +64,16 @@ fn body(document: &mut Document<RawRule>, raw: &RawRule) -> Option<RuleBody> {
         return None;
     }
     if statement {
-        for (key, instead) in [("zone", "the column `track.zones`"), ("held_for", "a window")] {
-            if document.has(place![key]) {
-                let at = document.at_key(place![key]);
-                document.error(
-                    at,
-                    format!("`{key}` does not go with `sql`"),
-                    format!("use {instead} in the statement"),
-                );
-            }
+        if document.has(place!["zone"]) {
+            let at = document.at_key(place!["zone"]);
+            document.error(at, "`zone` does not go with `sql`", "use the column `track.zones` in the statement");
         }
-        return sql::statement(document, raw).map(RuleBody::Sql);
+        return sql::statement(document, raw, id, context).map(|(sql, reads)| (RuleBody::Sql(sql), reads));
     }
-    if let Some(message) = &raw.message {
-        placeholders(document, &message.0, &PLACEHOLDERS);
+    templates(document, raw, &PLACEHOLDERS);
+    if raw.alerts_of.is_some() {
+        let at = document.at_key(place!["alerts_of"]);
+        document.error(at, "`alerts_of` does not go with `when`", "only a statement reads the stream `alerts`");
     }
     for key in ["cameras", "when"] {
         if !document.has(place![key]) || document.is_null(place![key]) {
@@ -86,7 +87,7 @@ fn body(document: &mut Document<RawRule>, raw: &RawRule) -> Option<RuleBody> {
             min_count: condition.min_count as usize,
         })
     });
-    (raw.cameras.is_some() && raw.when.is_some()).then(|| RuleBody::Classic(conditions.collect()))
+    (raw.cameras.is_some() && raw.when.is_some()).then(|| (RuleBody::Classic(conditions.collect()), Reads::default()))
 }
 
 /// A key that the classic form must have.
@@ -262,52 +263,28 @@ fn zone(
     Some(RuleZone { name: Some(name.clone()), polygons })
 }
 
-/// Tells words in braces that nothing is filled in for.
-pub(super) fn placeholders(document: &mut Document<RawRule>, message: &str, known: &[&str]) {
-    if document.resolved(place!["message"]) {
+/// Tells words in the braces of message, title and key that nothing is filled in for.
+pub(super) fn templates(document: &mut Document<RawRule>, raw: &RawRule, known: &[&str]) {
+    for (key, text) in [("message", &raw.message), ("title", &raw.title), ("key", &raw.key)] {
+        if let Some(text) = text {
+            placeholders(document, key, &text.0, known);
+        }
+    }
+}
+
+fn placeholders(document: &mut Document<RawRule>, key: &'static str, template: &str, known: &[&str]) {
+    if document.resolved(place![key]) {
         return;
     }
-    let mut rest = message;
+    let mut rest = template;
     while let Some(start) = rest.find('{') {
         let Some(length) = rest[start..].find('}') else { break };
         let word = &rest[start + 1..start + length];
         // `{track.id}` is a part of the field `track`.
         if !known.contains(&word.split('.').next().unwrap_or(word)) {
-            let message = format!("`{{{}}}` stands for nothing in a message", words::shown(word));
-            document.error(document.at(place!["message"]), message, words::did_you_mean(word, "Known words", known));
+            let message = format!("`{{{}}}` stands for nothing in a {key}", words::shown(word));
+            document.error(document.at(place![key]), message, words::did_you_mean(word, "Known words", known));
         }
         rest = &rest[start + length + 1..];
-    }
-}
-
-fn period(document: &mut Document<RawRule>, index: usize, raw: &RawPeriod) -> Option<Period> {
-    let (from, to) = (formats::parse_time(&raw.from.0)?, formats::parse_time(&raw.to.0)?);
-    if from == to && from != Time::midnight() {
-        let at = document.at(place!["schedule", index]);
-        document.warn(at, "this period lasts a whole day", "`from` and `to` are equal: was another time meant?");
-    }
-    let mut days = Vec::new();
-    for day in raw.days.iter().flat_map(|day| weekdays(*day)) {
-        if !days.contains(day) {
-            days.push(*day);
-        }
-    }
-    days.sort_by_key(|day| day.to_monday_zero_offset());
-    Some(Period { days, from, to })
-}
-
-fn weekdays(day: RawDay) -> &'static [Weekday] {
-    use Weekday::{Friday, Monday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
-    match day {
-        RawDay::Mon => &[Monday],
-        RawDay::Tue => &[Tuesday],
-        RawDay::Wed => &[Wednesday],
-        RawDay::Thu => &[Thursday],
-        RawDay::Fri => &[Friday],
-        RawDay::Sat => &[Saturday],
-        RawDay::Sun => &[Sunday],
-        RawDay::Weekdays => &[Monday, Tuesday, Wednesday, Thursday, Friday],
-        RawDay::Weekend => &[Saturday, Sunday],
-        RawDay::Daily => &[Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday],
     }
 }

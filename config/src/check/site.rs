@@ -1,15 +1,33 @@
 //! `site.yaml`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use parapet_contracts::{SiteId, ports::store::Retention};
+use parapet_rule_sql::schedule::Schedule;
 
 use super::{absolute, is_local};
 use crate::{
     checked::{BusConfig, EvidenceConfig, Site, StoreConfig, TelemetryConfig, TlsConfig},
     document::{Document, place},
-    raw::{LogFormat, RawBus, RawSite, RawTls},
+    raw::{LogFormat, RawBus, RawSite, RawTls, Text},
+    yaml::Step,
 };
+
+/// Times by name; those that can't be read are told.
+fn schedules(document: &mut Document<RawSite>, raw: BTreeMap<String, Text>) -> BTreeMap<String, String> {
+    let mut schedules = BTreeMap::new();
+    for (name, text) in raw {
+        if let Err(why) = Schedule::parse(&text.0) {
+            let place = [Step::Key("schedules"), Step::Key(&name)];
+            // What came out of a reference is not quoted.
+            let why = if document.resolved(&place) { String::new() } else { format!(": {why}") };
+            let at = document.at(&place);
+            document.error(at, format!("this is no schedule{why}"), "for example `mon-fri 22:00-06:00, sat, sun`");
+        }
+        schedules.insert(name, text.0);
+    }
+    schedules
+}
 
 /// Checks `site.yaml`; `None` when it lacks what a site can't be without.
 pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inputs: &mut Vec<PathBuf>) -> Option<Site> {
@@ -71,6 +89,8 @@ pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inpu
         http,
         telemetry,
         onnxruntime,
+        schedules: schedules(document, raw.schedules),
+        maintenance: super::alerting::periods(document, "maintenance", &raw.maintenance),
         shutdown: raw.shutdown.0,
     })
 }
@@ -206,9 +226,7 @@ fn tls(
 
 /// Tells when one of two keys stands without the other.
 pub(crate) fn both<T>(document: &mut Document<T>, (a, b): (&str, &str), parents: &[&str]) {
-    let place = |name| {
-        parents.iter().map(|p| crate::yaml::Step::Key(p)).chain([crate::yaml::Step::Key(name)]).collect::<Vec<_>>()
-    };
+    let place = |name| parents.iter().map(|p| Step::Key(p)).chain([Step::Key(name)]).collect::<Vec<_>>();
     for (here, missing) in [(a, b), (b, a)] {
         if document.has(&place(here)) && !document.has(&place(missing)) {
             let at = document.at_key(&place(here));
@@ -217,12 +235,7 @@ pub(crate) fn both<T>(document: &mut Document<T>, (a, b): (&str, &str), parents:
     }
 }
 
-fn existing(
-    document: &mut Document<RawSite>,
-    place: &[crate::yaml::Step<'_>],
-    file: &std::path::Path,
-    inputs: &mut Vec<PathBuf>,
-) {
+fn existing(document: &mut Document<RawSite>, place: &[Step<'_>], file: &std::path::Path, inputs: &mut Vec<PathBuf>) {
     inputs.push(file.to_owned());
     if !file.is_file() {
         let message = format!("there is no file {}", super::quoted(document, place));

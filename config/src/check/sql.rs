@@ -1,12 +1,16 @@
 //! The statement of a rule: planned here, so that its errors are told with their place in the file.
 
+use std::sync::Arc;
+
+use parapet_contracts::RuleId;
 use parapet_rule_sql::{
     Pos, SqlError, parse_select,
-    plan::{Item, Mode, Plan},
+    plan::{AlertSource, Item, Mode, Plan},
 };
 
-use super::rule::placeholders;
+use super::{Context, dangling, no_twins, rule::templates};
 use crate::{
+    checked::Reads,
     document::{Document, place},
     problem::Position,
     raw::RawRule,
@@ -16,24 +20,114 @@ use crate::{
 /// What a message may name besides the fields of the row.
 const ALWAYS: [&str; 5] = ["camera", "rule", "label", "count", "score"];
 
-/// The statement, when it has no error.
-pub(super) fn statement(document: &mut Document<RawRule>, raw: &RawRule) -> Option<String> {
+/// The statement, when it has no error, and what else than cameras it reads.
+pub(super) fn statement(
+    document: &mut Document<RawRule>,
+    raw: &RawRule,
+    id: &RuleId,
+    context: &Context<'_>,
+) -> Option<(String, Reads)> {
     let text = &raw.sql.as_ref()?.0;
-    match parse_select(text).and_then(|select| Plan::new(&select, &streams::catalog(), Mode::Rule)) {
+    let mut catalog = streams::catalog();
+    streams::declare(&mut catalog, &context.streams, &context.tables);
+    streams::schedule(&mut catalog, &context.schedules);
+    let select = parse_select(text);
+    if let Ok(select) = &select {
+        let mut read = std::iter::once(&select.from).chain(select.joins.iter().map(|join| &join.source));
+        let broken = |name: &str| context.unreadable.iter().any(|id| id == name);
+        if read.any(|source| broken(source.name.strip_suffix(streams::LATEST).unwrap_or(&source.name))) {
+            return None;
+        }
+    }
+    match select.and_then(|select| Plan::new(&select, &catalog, Mode::Rule)) {
         Ok(plan) => {
-            if let (Some(message), Some(fields)) = (&raw.message, fields(&plan)) {
+            if let Some(fields) = fields(&plan) {
                 let mut known: Vec<&str> = fields.iter().map(String::as_str).collect();
                 let others: Vec<&str> = ALWAYS.into_iter().filter(|word| !known.contains(word)).collect();
                 known.extend(others);
-                placeholders(document, &message.0, &known);
+                templates(document, raw, &known);
             }
-            Some(text.clone())
+            if plan.alert.is_some() {
+                for key in ["held_for", "resolve_after"] {
+                    if document.has(place![key]) {
+                        let at = document.at_key(place![key]);
+                        let message =
+                            format!("`{key}` stands beside a statement that says itself what begins and is over");
+                        document.error(
+                            at,
+                            message,
+                            "say it in the statement (FOR, RESOLVE AFTER), or leave its clauses out",
+                        );
+                    }
+                }
+            }
+            let mut reads = reads(document, raw, id, &plan, context);
+            reads.lasts = plan
+                .alert
+                .as_ref()
+                .is_some_and(|alert| alert.hold.is_some() || matches!(alert.source, AlertSource::Absence(_)));
+            Some((text.clone(), reads))
         }
         Err(error) => {
             tell(document, &error);
             None
         }
     }
+}
+
+/// The declared streams and tables of a plan, and whose alerts it hears.
+fn reads(document: &mut Document<RawRule>, raw: &RawRule, id: &RuleId, plan: &Plan, context: &Context<'_>) -> Reads {
+    let mut reads = Reads { schedules: context.schedules.clone(), ..Reads::default() };
+    for source in &plan.sources {
+        let name = source.name.as_ref();
+        let stream = name.strip_suffix(streams::LATEST).unwrap_or(name);
+        if let Some(stream) = context.streams.get(stream) {
+            reads.streams.push(Arc::clone(stream));
+        } else if let Some((table, _)) = context.tables.get_key_value(name) {
+            reads.tables.push(table.clone());
+        } else {
+            continue;
+        }
+        reads.relations.push(source.relation.clone());
+    }
+    let hears = plan.source(streams::ALERTS).is_some();
+    if !hears && raw.alerts_of.is_some() {
+        let at = document.at_key(place!["alerts_of"]);
+        document.error(
+            at,
+            "the statement does not read the stream `alerts`",
+            "remove `alerts_of`, or select from `alerts`",
+        );
+    }
+    if hears {
+        let names: Option<Vec<String>> =
+            raw.alerts_of.as_ref().map(|names| names.iter().map(|name| name.0.clone()).collect());
+        match names {
+            None => reads.alerts_of = context.telling.iter().filter(|other| *other != id).cloned().collect(),
+            Some(names) => {
+                no_twins(document, place!["alerts_of"], &names);
+                for (index, name) in names.iter().enumerate() {
+                    match context.rules.iter().find(|id| id.as_str() == name) {
+                        Some(id) => reads.alerts_of.push(id.clone()),
+                        None => {
+                            let known = context.rules.iter().map(RuleId::as_str);
+                            dangling(document, place!["alerts_of", index], "rule", "rules", known);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    reads
+}
+
+/// Whether a rule reads the stream of alerts. One that can't be parsed does not run.
+pub(crate) fn hears_alerts(document: &Document<RawRule>) -> bool {
+    let sql = document.raw.as_ref().and_then(|raw| raw.sql.as_ref());
+    sql.and_then(|text| parse_select(&text.0).ok()).is_some_and(|select| {
+        let mut read = std::iter::once(&select.from).chain(select.joins.iter().map(|join| &join.source));
+        read.any(|source| source.name.as_ref() == streams::ALERTS)
+    })
 }
 
 /// The names of the fields that are put out; `None` when they are known at run time only.

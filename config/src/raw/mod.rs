@@ -6,7 +6,10 @@ mod follow;
 mod model;
 mod overload;
 mod rule;
+mod shadow;
 mod site;
+mod stream;
+mod table;
 mod uploader;
 
 use std::borrow::Cow;
@@ -20,7 +23,10 @@ pub(crate) use follow::*;
 pub(crate) use model::*;
 pub(crate) use overload::*;
 pub(crate) use rule::*;
+pub(crate) use shadow::*;
 pub(crate) use site::*;
+pub(crate) use stream::*;
+pub(crate) use table::*;
 pub(crate) use uploader::*;
 
 /// A text whose form the schema names by `format`.
@@ -55,8 +61,12 @@ text!(/** A path. */ PathText, "path", "minLength": 1);
 text!(/** An IP address and a port. */ Address, "address", "pattern": "^.+:[0-9]{1,5}$");
 text!(/** An IANA time zone. */ Zone, "time-zone", "minLength": 1);
 text!(/** A time of day. */ TimeOfDay, "time-of-day", "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$");
-text!(/** Hardware. */ DeviceText, "device", "pattern": "^(cpu|cuda(:[0-9]{1,3})?)$");
+text!(/** Hardware. */ DeviceText, "device", "pattern": "^(cpu|(cuda|tensorrt)(:[0-9]{1,3})?|openvino(:(auto|cpu|npu|gpu(\\.[0-9]{1,3})?))?)$");
+text!(/** A column's type. */ ColumnType, "column-type", "pattern": crate::columns::TYPE_PATTERN);
 text!(/** Log filter. */ Level, "log-level", "minLength": 2);
+
+/// A column's name. As the key of a mapping it has no schema of its own: the check tells what is no name.
+pub(crate) type ColumnName = String;
 
 /// A text or a whole number, taken as text: `floor: 2`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceText, OneOrMany, PathText, RawAfter, RawOverload, yes};
+use super::{DeviceText, OneOrMany, PathText, RawAfter, RawOverload, RawShadow, yes};
 use crate::units::{Rate, Span};
 
 /// A model. The file's name is its id. What is absent is read from the .onnx file or guessed from its shapes and metadata.
@@ -22,6 +22,8 @@ pub(crate) struct RawModel {
     /// A name, a list of names, or a mapping. No camera lists it: it looks wherever they look.
     #[schemars(extend("examples" = ["people"]))]
     pub after: Option<RawAfter>,
+    /// Makes it a shadow: it is compared with another model, and no camera lists it.
+    pub shadow: Option<RawShadow>,
     /// The layout of its output.
     pub layout: Option<RawLayout>,
     /// How it is fed.
@@ -311,8 +313,11 @@ impl JsonSchema for RawSlots {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawSlot {
-    /// The hardware: `cpu`, `cuda`, or `cuda:1` for the second GPU.
+    /// The hardware: `cpu`; `cuda` or `tensorrt` for an NVIDIA GPU, `cuda:1` for the second one; `openvino` for Intel's, with `:cpu`, `:gpu`,
+    /// `:gpu.1` or `:npu` when it is not to choose by itself.
     pub device: DeviceText,
+    /// Where it runs when that can't be used. Without it, the slot does not start then.
+    pub fallback: Option<DeviceText>,
     /// Threads inside one inference, on a CPU.
     #[schemars(range(min = 1, max = 256))]
     pub threads: u16,
@@ -320,7 +325,7 @@ pub(crate) struct RawSlot {
 
 impl Default for RawSlot {
     fn default() -> Self {
-        Self { device: "cpu".into(), threads: 1 }
+        Self { device: "cpu".into(), fallback: None, threads: 1 }
     }
 }
 

@@ -20,22 +20,24 @@ pub(crate) struct RawRule {
     /// What must be seen in one frame: all of these at once. A rule has either `when` or `sql`.
     #[schemars(length(min = 1, max = 100))]
     pub when: Option<Vec<RawCondition>>,
-    /// A statement over the streams `detections` (a row for each object of each frame) and `frames` (a row for each frame);
-    /// each row that it puts out is an alert. See `docs/rules.md`.
+    /// A statement over the streams `detections` (a row for each object of each frame), `frames` (a row for each frame), `tracks`,
+    /// `status`, `alerts`, and those of `streams/` and `tables/`; each row that it puts out is an alert. See `docs/rules.md`.
     #[schemars(extend("examples" = ["SELECT camera, count(*) AS seen FROM detections GROUP BY tumblingwindow(ss, 10), camera"]))]
     pub sql: Option<Text>,
     /// Where the bottom centre of a box must lie: the name of a zone of the cameras, or the corners of a polygon as fractions
     /// of the picture. Everywhere when absent. Not with `sql`.
     pub zone: Option<RawZone>,
-    /// The condition must hold on every frame that is looked at for this long. Not with `sql`.
+    /// The condition must hold on every frame that is looked at for this long; with `sql`, rows with the same `key` must keep coming.
     #[serde(default = "at_once")]
     pub held_for: Span,
-    /// After an alert of a camera, no other of that camera for this long.
+    /// After an alert, no other with the same `key` for this long.
     #[serde(default = "cooldown")]
     pub cooldown: Span,
     /// How bad it is.
     #[serde(default)]
     pub severity: RawSeverity,
+    /// A few words that name the alert, filled in as `message` is.
+    pub title: Option<Text>,
     /// The alert's text. Filled in are `{camera}` (its id), `{label}` (what was seen, with how many of each: `2 person, 1 car`), `{count}` (how
     /// many in all), `{score}` (the best one's), `{zone}` and `{rule}` (its name). With `sql` the fields of the row that was put out
     /// are filled in, too, and win; there is no `{zone}` of its own.
@@ -43,11 +45,73 @@ pub(crate) struct RawRule {
     /// When the rule is awake, in the site's time zone. Always when absent.
     #[serde(default)]
     pub schedule: Vec<RawPeriod>,
+    /// What alerts are kept apart by, filled in as `message` is: of two with the same key, the second waits for the end of the first
+    /// and its cooldown. The camera when absent.
+    #[schemars(extend("examples" = ["{camera} {id}"]))]
+    pub key: Option<Text>,
+    /// The alert goes on until the condition has not held for this long; then it is resolved, and a record says so. Without it an
+    /// alert has no length.
+    pub resolve_after: Option<Span>,
+    /// An alert that goes on is told again so often, until somebody acknowledges it. Needs `resolve_after`.
+    #[schemars(extend("x-min" = "1s"))]
+    pub remind_every: Option<Span>,
+    /// An alert that goes on, and that nobody acknowledges, gets worse. Needs `resolve_after`.
+    #[serde(default)]
+    pub escalate: Vec<RawEscalation>,
+    /// When it raises no alert, in the site's time zone: besides those of `site.yaml`.
+    #[serde(default)]
+    pub maintenance: Vec<RawPeriod>,
+    /// What is kept to show it.
+    #[serde(default)]
+    pub evidence: RawWanted,
+    /// Where its alerts go, besides the site's topic and the uploaders that send all alerts.
+    #[serde(default)]
+    pub actions: Vec<RawAction>,
+    /// The rules whose alerts it hears, when it reads the stream `alerts`. When absent: all that do not read that stream themselves.
+    #[schemars(extend("examples" = [["intruder"]]))]
+    pub alerts_of: Option<Vec<Text>>,
     /// Only what this model sees. Any model of the camera when absent.
     pub model: Option<Text>,
     /// `false` keeps the file and judges nothing.
     #[serde(default = "yes")]
     pub enabled: bool,
+}
+
+/// How an alert gets worse.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawEscalation {
+    /// So long after it was raised.
+    #[schemars(extend("x-min" = "1s", "examples" = ["10m"]))]
+    #[schemars(required)]
+    pub after: Option<Span>,
+    /// How bad it is then.
+    #[serde(default = "critical")]
+    pub severity: RawSeverity,
+}
+
+/// What is kept to show an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawWanted {
+    /// The picture in which it was seen.
+    #[default]
+    Picture,
+    /// Nothing.
+    None,
+}
+
+/// Where alerts go: one of these.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawAction {
+    /// To this topic of the bus, with QoS 1, besides the site's own.
+    #[schemars(extend("examples" = ["site/horn/alarm"]))]
+    pub mqtt: Option<Text>,
+    /// To this uploader, by the name of its file: also when it does not send all alerts (`what: [named]`). A webhook is an uploader
+    /// with `sink: {http: …}`.
+    #[schemars(extend("examples" = ["pager"]))]
+    pub uploader: Option<Text>,
 }
 
 /// The cameras of a rule.
@@ -174,6 +238,10 @@ fn at_once() -> Span {
 
 fn cooldown() -> Span {
     Span(Duration::from_secs(60))
+}
+
+fn critical() -> RawSeverity {
+    RawSeverity::Critical
 }
 
 fn half() -> f32 {

@@ -1,11 +1,11 @@
 //! `site.yaml`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Id, Level, PathText, SecretText, Text, Zone};
+use super::{Address, Id, Level, PathText, RawPeriod, SecretText, Text, Zone};
 use crate::units::{Size, Span};
 
 /// The site as a whole: who it is, where it keeps things, where it listens. A change of it takes effect at the next start.
@@ -38,6 +38,13 @@ pub(crate) struct RawSite {
     pub telemetry: RawTelemetry,
     /// The shared library of ONNX Runtime, when it is not where it is looked for (`ORT_DYLIB_PATH`, then the system's library folders).
     pub onnxruntime: Option<PathText>,
+    /// When no rule raises an alert, in the site's time zone: weekly maintenance. A change takes effect at once.
+    #[serde(default)]
+    pub maintenance: Vec<RawPeriod>,
+    /// Times by name, for `during('night')` in statements: times of the day, days of the week, days of the year, in the site's time
+    /// zone, such as `22:00-06:00` or `mon-fri 08:00-18:00, sat 09:00-13:00`. A change takes effect at once.
+    #[serde(default)]
+    pub schedules: BTreeMap<String, Text>,
     /// How long an orderly stop may take in all.
     #[serde(default = "shutdown")]
     #[schemars(extend("x-min" = "100ms", "x-max" = "10m"))]

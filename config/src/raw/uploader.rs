@@ -1,11 +1,11 @@
 //! `uploaders/*.yaml`.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PathText, yes};
+use super::{PathText, SecretText, Text, yes};
 use crate::units::{Size, Span};
 
 /// An uploader: it sends what the site has stored, in order, and forgets what the receiver has confirmed. The file's name is its id.
@@ -35,6 +35,8 @@ pub(crate) enum RawWhat {
     Alerts,
     /// Detection events.
     Events,
+    /// Alerts of rules that name this uploader in their `actions`, and what becomes of them.
+    Named,
 }
 
 /// Where an uploader sends to: one kind of sink.
@@ -42,8 +44,26 @@ pub(crate) enum RawWhat {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawSink {
     /// JSON Lines in a file.
-    #[schemars(required)]
     pub file: Option<RawFileSink>,
+    /// A webhook: each event is sent by POST, as a CloudEvent in JSON.
+    pub http: Option<RawHttpSink>,
+}
+
+/// A webhook.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawHttpSink {
+    /// Where to. It holds no user and password: put them into `headers`.
+    #[schemars(extend("examples" = ["https://pager.example.org/hooks/parapet"]))]
+    #[schemars(required)]
+    pub url: Option<Text>,
+    /// Header fields that are added, such as `authorization`. Their values are never shown.
+    #[serde(default)]
+    pub headers: BTreeMap<String, SecretText>,
+    /// How long an answer may take. Any 2xx confirms; 408, 429 and 5xx are tried again; every other puts the event to the dead letters.
+    #[serde(default = "answer")]
+    #[schemars(extend("x-min" = "100ms", "x-max" = "5m"))]
+    pub timeout: Span,
 }
 
 /// JSON Lines in a file.
@@ -84,6 +104,10 @@ impl Default for RawBackoff {
 
 fn alerts() -> Vec<RawWhat> {
     vec![RawWhat::Alerts]
+}
+
+fn answer() -> Span {
+    Span(Duration::from_secs(10))
 }
 
 fn rotate() -> Size {

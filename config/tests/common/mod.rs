@@ -96,9 +96,10 @@ pub const FULL: &[(&str, &str)] = &[
     ("models/people.onnx", "onnx"),
     (
         "models/people.yaml",
-        "file: models/people.onnx\nlayout: yolox\ninput: {size: [416, 320], channels: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1], resize: letterbox, pad: 114}\nlabels: [person, car]\nmin_score: {person: 0.5, default: 0.3}\nnms: 0.5\nmax_detections: 50\nslots: [{device: cpu, threads: 2}, {device: \"cuda:1\"}]\nmax_fps: 5fps\ntrack: false\nisolation: process\nhung_after: 3s\n",
+        "file: models/people.onnx\nlayout: yolox\ninput: {size: [416, 320], channels: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1], resize: letterbox, pad: 114}\nlabels: [person, car]\nmin_score: {person: 0.5, default: 0.3}\nnms: 0.5\nmax_detections: 50\nslots: [{device: cpu, threads: 2}, {device: \"cuda:1\", fallback: cpu}]\nmax_fps: 5fps\ntrack: false\nisolation: process\nhung_after: 3s\n",
     ),
     ("models/none.yaml", "kind: null\n"),
+    ("models/next.yaml", "kind: null\nshadow: {of: people, share: 0.2}\n"),
     (
         "cameras/gate.yaml",
         "name: Gate\nsource: rtsp://192.168.1.20/stream1\nusername: admin\npassword: ${env:PASS}\nfps: 5fps\ntransport: udp\nlatency: 200ms\nstall_after: 4s\nmodels: [people, none]\nzones:\n  dock: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]]\nlines: {gate: [[0.5, 0], [0.5, 1]]}\nsubstream: rtsp://192.168.1.20/stream2\nmotion: {every: 10s, hold: 3s, sensitivity: low, masks: [[[0, 0], [0.2, 0.1]]]}\nidle: keyframes\npicture_faults: [covered, moved]\nregions: [[[0, 0.4], [1, 1]]]\nplace: {latitude: 53.5, longitude: 10, floor: 2}\nlink: 5G\nsim: 8949020000001234567\ntags: [outside]\nenabled: true\n",

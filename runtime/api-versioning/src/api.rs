@@ -71,6 +71,8 @@ impl VersionedApi {
         let router = chosen.map_or(&self.neutral, |(_, _, routes)| routes).router().clone();
         if let Some(uri) = with_path(request.uri(), path) {
             let original = std::mem::replace(request.uri_mut(), uri);
+            // What the outer route has captured would count as a parameter of the inner one.
+            request.extensions_mut().clear();
             request.extensions_mut().insert(OriginalUri(original));
         }
         let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});

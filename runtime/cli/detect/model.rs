@@ -109,7 +109,7 @@ impl Trial {
         }
         let options = SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
         let session = inference.load(&file, &options).map_err(|error| match error.code {
-            "not_found" | "corrupt" | "unsupported" => Failure::Input(error.text),
+            "not_found" | "corrupt" | "unsupported" | "no_device" => Failure::Input(error.text),
             _ => Failure::Other(error.text),
         })?;
         let guessed =

@@ -4,8 +4,8 @@ use std::{fs, path::Path, sync::Arc};
 
 use anyhow::{Context as _, anyhow};
 use jiff::SignedDuration;
-use parapet_config::{read_yaml, units::parse_duration};
-use parapet_contracts::{DetectionEvent, Timestamp};
+use parapet_config::{LoadedRule, columns, read_yaml, units::parse_duration};
+use parapet_contracts::{Happening, SiteId, StreamEvent, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -45,16 +45,36 @@ enum Events {
     These(Vec<Sighting>),
 }
 
-/// An event in short.
+/// An event in short: what a camera saw, or with `stream` a message, with `health` a status, with `alert` an alert of another rule.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sighting {
     at: String,
-    camera: String,
+    #[serde(default)]
+    camera: Option<String>,
     #[serde(default = "model")]
     model: String,
     #[serde(default)]
     objects: Vec<Thing>,
+    /// Tracks that ended with this frame.
+    #[serde(default)]
+    ended: Vec<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    stream: Option<String>,
+    #[serde(default)]
+    topic: Option<String>,
+    #[serde(default)]
+    data: serde_json::Map<String, Value>,
+    #[serde(default)]
+    health: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    alert: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    severity: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +97,39 @@ pub(super) struct Expected {
     pub message: Option<String>,
     /// The labels of its objects, in order.
     pub objects: Option<Vec<String>>,
+    /// Its title.
+    pub title: Option<String>,
+    /// What it is about.
+    pub key: Option<String>,
+    /// How bad it is when it is raised.
+    pub severity: Option<String>,
+    /// When it is resolved; `[]` says that it is not.
+    pub resolved: Option<Times>,
+    /// When it gets worse.
+    pub escalated: Option<Times>,
+    /// When it is told again.
+    pub reminded: Option<Times>,
+}
+
+/// A time, or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Times {
+    /// One.
+    One(String),
+    /// Several, or none.
+    Many(Vec<String>),
+}
+
+impl Times {
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        let (one, many) = match self {
+            Self::One(one) => (Some(one), [].as_slice()),
+            Self::Many(many) => (None, many.as_slice()),
+        };
+        one.into_iter().chain(many).map(String::as_str)
+    }
 }
 
 /// 2026-01-05 12:00 UTC.
@@ -97,12 +150,12 @@ pub(super) fn read(file: &Path) -> anyhow::Result<TestFile> {
 }
 
 impl Case {
-    /// The events, in their order.
-    pub(super) fn events(&self, folder: &Path) -> anyhow::Result<Vec<Arc<DetectionEvent>>> {
+    /// The events, in their order. What a message holds is what its stream declares.
+    pub(super) fn events(&self, folder: &Path, declared: &LoadedRule) -> anyhow::Result<Vec<Happening>> {
         match &self.events {
-            Events::File(name) => Ok(play::events(&folder.join(name))?.0),
+            Events::File(name) => play::events(&folder.join(name)),
             Events::These(list) => {
-                list.iter().enumerate().map(|(number, sighting)| self.event(number, sighting)).collect()
+                list.iter().enumerate().map(|(number, sighting)| self.event(number, sighting, declared)).collect()
             }
         }
     }
@@ -118,13 +171,46 @@ impl Case {
         self.start.checked_add(span).with_context(|| format!("`at: {at}` is too far away"))
     }
 
-    fn event(&self, number: usize, sighting: &Sighting) -> anyhow::Result<Arc<DetectionEvent>> {
+    fn event(&self, number: usize, sighting: &Sighting, declared: &LoadedRule) -> anyhow::Result<Happening> {
+        let wrong = |what: String| anyhow!("test `{}`, event {}: {what}", self.name, number + 1);
         let ts = self.time(&sighting.at)?;
+        let id = Uuid::from_u128(number as u128);
+        let unreadable = |error: serde_json::Error| wrong(error.to_string());
+        if let Some(stream) = &sighting.stream {
+            let known = declared.streams.get(stream.as_str());
+            let known = known.ok_or_else(|| wrong(format!("the stream `{stream}` is not declared")))?;
+            let data = columns::fit(&known.columns, &sighting.data).map_err(|misfit| wrong(misfit.text))?;
+            let own = known.timestamp.as_ref().and_then(|name| data.get(name)).and_then(Value::as_str);
+            let ts = own.and_then(|text| text.parse().ok()).unwrap_or(ts);
+            let (site, topic) = (SiteId::new("test")?, sighting.topic.clone());
+            return Ok(Happening::Row(Arc::new(StreamEvent { id, site, stream: known.id.clone(), ts, topic, data })));
+        }
+        if let Some(health) = &sighting.health {
+            let status = json!({
+                "id": id, "site": "test", "camera": sighting.camera, "ts": ts, "health": health, "reason": sighting.reason,
+            });
+            return serde_json::from_value(status)
+                .map(|status| Happening::Status(Arc::new(status)))
+                .map_err(unreadable);
+        }
+        if let Some(rule) = &sighting.alert {
+            let alert = json!({
+                "id": id, "site": "test", "camera": sighting.camera, "rule": rule,
+                "severity": sighting.severity.as_deref().unwrap_or("warning"),
+                "message": sighting.message.as_deref().unwrap_or("an alert"), "key": sighting.camera, "ts": ts,
+                "ts_source": "pts", "since": ts, "raised_at": ts, "event": id, "objects": [],
+            });
+            return serde_json::from_value(alert).map(|alert| Happening::Alert(Arc::new(alert))).map_err(unreadable);
+        }
+        let camera = sighting.camera.as_ref();
+        let camera =
+            camera.ok_or_else(|| wrong("one of `camera`, `stream`, `health` and `alert` is missing".to_owned()))?;
         let objects: Vec<Value> = sighting.objects.iter().map(|thing| object(thing, ts)).collect();
+        let ended: Vec<Value> = sighting.ended.iter().map(|track| gone(track, ts)).collect();
         let event = json!({
-            "id": Uuid::from_u128(number as u128),
+            "id": id,
             "site": "test",
-            "camera": sighting.camera,
+            "camera": camera,
             "model": sighting.model,
             "frame": number,
             "ts": ts,
@@ -132,10 +218,19 @@ impl Case {
             "width": 1000,
             "height": 1000,
             "objects": objects,
+            "ended": ended,
         });
-        let event = serde_json::from_value(event);
-        event.map(Arc::new).map_err(|error| anyhow!("test `{}`, event {}: {error}", self.name, number + 1))
+        serde_json::from_value(event).map(|event| Happening::Seen(Arc::new(event))).map_err(unreadable)
     }
+}
+
+/// A track that has ended, with what a test does not say of it.
+fn gone(track: &serde_json::Map<String, Value>, ts: Timestamp) -> Value {
+    let mut gone = json!({ "class": 0, "since": ts, "last_seen": ts, "box": [450, 400, 550, 600] });
+    for (name, value) in track {
+        gone[name.as_str()] = value.clone();
+    }
+    gone
 }
 
 /// A picture of 1000 × 1000 pixels, with the object in its middle unless told.

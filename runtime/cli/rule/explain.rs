@@ -3,13 +3,10 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use parapet_actors::rule::LATENESS;
-use parapet_config::{Condition, Rule, RuleBody, streams};
-use parapet_contracts::CameraId;
-use parapet_rule_sql::{
-    parse_select,
-    plan::{Item, Mode, Plan, PlanWindow, PlanWindowKind},
-};
+use parapet_actors::rule::{LATENESS, compile, conditions};
+use parapet_config::{Action, Condition, Rule};
+use parapet_contracts::{CameraId, RuleId};
+use parapet_rule_sql::plan::{Item, Plan, PlanWindow, PlanWindowKind};
 
 use super::play;
 use crate::cli::{WRONG_INPUT, say, tell};
@@ -27,7 +24,7 @@ pub struct ExplainArgs {
 /// # Errors
 /// None: what is wrong with the file is told.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    match play::rule(&args.file, &[]).and_then(|rule| explain(&rule)) {
+    match play::rule(&args.file, &[]).and_then(|loaded| explain(&loaded.rule)) {
         Ok(lines) => {
             let _heard = lines.iter().all(|line| say(line));
             Ok(ExitCode::SUCCESS)
@@ -48,12 +45,15 @@ fn explain(rule: &Rule) -> anyhow::Result<Vec<String>> {
     let hears = if cameras.is_empty() { "every camera of its site".to_owned() } else { cameras.join(", ") };
     let model = rule.model.as_ref().map_or_else(|| "any model".to_owned(), |model| format!("the model {model}"));
     lines.push(format!("  hears      {hears}; {model}"));
-    match &rule.body {
-        RuleBody::Classic(conditions) => classic(rule, conditions, &mut lines),
-        RuleBody::Sql(sql) => {
-            let plan = parse_select(sql).and_then(|select| Plan::new(&select, &streams::catalog(), Mode::Rule))?;
-            statement(&plan, &mut lines);
-        }
+    let compiled = compile(rule)?;
+    if let Some(conditions) = conditions(rule) {
+        classic(rule, conditions, &mut lines);
+        lines.push(format!("  means      {}", compiled.sql));
+    }
+    statement(&compiled.plan, &mut lines);
+    if !rule.reads.alerts_of.is_empty() {
+        let rules: Vec<&str> = rule.reads.alerts_of.iter().map(RuleId::as_str).collect();
+        lines.push(format!("  hears      alerts of {}", rules.join(", ")));
     }
     if !rule.schedule.is_empty() {
         let periods: Vec<String> = rule
@@ -63,11 +63,47 @@ fn explain(rule: &Rule) -> anyhow::Result<Vec<String>> {
             .collect();
         lines.push(format!("  awake      {}", periods.join("; ")));
     }
-    lines.push(format!("  cooldown   {:?} for each camera", rule.cooldown));
+    alerting(rule, &mut lines);
     if let Some(message) = &rule.message {
         lines.push(format!("  message    {message}"));
     }
     Ok(lines)
+}
+
+/// What becomes of what the statement puts out.
+fn alerting(rule: &Rule, lines: &mut Vec<String>) {
+    let says = &rule.alerting;
+    let apart = says.key.as_deref().unwrap_or("{camera}");
+    lines.push(format!("  apart by   {apart}"));
+    if !rule.held_for.is_zero() {
+        lines.push(format!("  held for   {:?}: until then it is pending", rule.held_for));
+    }
+    match says.resolve_after {
+        Some(after) => {
+            lines.push(format!("  goes on    until the condition has not held for {after:?}; then it is resolved"));
+            if let Some(every) = says.remind_every {
+                lines.push(format!("  reminds    every {every:?}, until somebody acknowledges it"));
+            }
+            for step in &says.escalate {
+                lines.push(format!("  escalates  to {} after {:?}, unless acknowledged", step.severity, step.after));
+            }
+        }
+        None => lines.push("  goes on    not: an alert has no length".to_owned()),
+    }
+    lines.push(format!("  cooldown   {:?} after an alert", rule.cooldown));
+    if !says.maintenance.is_empty() {
+        lines.push(format!("  silent     in {} maintenance windows", says.maintenance.len()));
+    }
+    lines.push(format!("  evidence   {}", if says.picture { "the picture" } else { "none" }));
+    for action in &says.actions {
+        lines.push(match action {
+            Action::Mqtt { topic } => format!("  sends      to the topic {topic}"),
+            Action::Uploader(id) => format!("  sends      to the uploader {id}"),
+        });
+    }
+    if let Some(title) = &says.title {
+        lines.push(format!("  title      {title}"));
+    }
 }
 
 fn classic(rule: &Rule, conditions: &[Condition], lines: &mut Vec<String>) {
@@ -82,8 +118,6 @@ fn classic(rule: &Rule, conditions: &[Condition], lines: &mut Vec<String>) {
         let name = zone.name.as_deref().unwrap_or("a polygon of its own");
         lines.push(format!("  where      the bottom centre of the box lies in {name}"));
     }
-    lines.push(format!("  held for   {:?}", rule.held_for));
-    lines.push("  keeps      for each camera: since when it holds, and the last alert".to_owned());
 }
 
 fn statement(plan: &Plan, lines: &mut Vec<String>) {

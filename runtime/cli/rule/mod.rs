@@ -4,6 +4,7 @@ mod case;
 mod conform;
 mod explain;
 mod play;
+mod recorded;
 mod replay;
 mod test;
 

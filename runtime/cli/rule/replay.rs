@@ -5,11 +5,17 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::bail;
 use clap::Args;
 use parapet_config::units::parse_duration;
-use parapet_contracts::{AlertDraft, ports::rule::RuleStats};
+use parapet_contracts::{
+    CameraId, Happening, Timestamp,
+    ports::rule::{Outcome, RuleStats},
+};
 use serde_json::{Value, json};
 
-use super::play::{self, Step, play};
-use crate::cli::{WRONG_INPUT, follow::Format, say, tell};
+use super::{
+    play::{self, Step, play},
+    recorded,
+};
+use crate::cli::{WRONG_INPUT, client::SiteAddress, follow::Format, say, tell};
 
 /// Play recorded events to a rule, and print its alerts.
 #[derive(Debug, Args)]
@@ -17,9 +23,18 @@ pub struct ReplayArgs {
     /// The rule's file. One in the `rules` folder of a site is read with its site; any other stands alone.
     #[arg(long, value_name = "FILE")]
     rule: PathBuf,
-    /// The events: CloudEvents of detections, one a line.
-    #[arg(long, value_name = "FILE.jsonl")]
-    events: PathBuf,
+    /// The events: CloudEvents, one a line.
+    #[arg(long, value_name = "FILE.jsonl", required_unless_present = "from", conflicts_with = "from")]
+    events: Option<PathBuf>,
+    /// Instead of a file, what the site has recorded since then, such as 2026-11-23T08:00:00Z: of the running one, or, when
+    /// it is stopped, of that in the folder `--config`.
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+    /// Up to then; now when absent.
+    #[arg(long, value_name = "TIME", requires = "from")]
+    to: Option<Timestamp>,
+    #[command(flatten)]
+    site: SiteAddress,
     /// Let the time go on for so long after the last event, so that windows close.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     then: Duration,
@@ -50,20 +65,37 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
-    let (events, others) = play::events(&args.events)?;
+    let events = match (&args.events, args.from) {
+        (Some(file), _) => play::events(file)?,
+        (None, Some(from)) => recorded::events(&args.site, from..args.to.unwrap_or_else(Timestamp::now))?,
+        (None, None) => bail!("give --events FILE.jsonl, or --from TIME"),
+    };
     if events.is_empty() {
-        bail!("{} holds no detections ({others} other events)", args.events.display());
+        bail!("there are no events to play");
     }
-    let rule = play::rule(&args.rule, &events)?;
+    let loaded = play::rule(&args.rule, &events)?;
     let mut heard = true;
-    let stats = play(&rule, &events, args.then, |step| {
+    let stats = play(&loaded, &events, args.then, |step| {
         heard = lines(&step, args.trace, args.format).iter().all(|line| say(line));
         heard
     })?;
     if heard {
-        tell(&summary(events.len(), others, stats));
+        tell(&summary(events.len(), stats));
     }
     Ok(())
+}
+
+/// What an event is about, in a few words.
+pub(super) fn about(event: &Happening) -> String {
+    match event {
+        Happening::Seen(event) => format!("{} frame {}", event.camera, event.frame),
+        Happening::Status(event) => {
+            format!("{} {}", event.camera.as_ref().map_or("site", CameraId::as_str), event.health.as_str())
+        }
+        Happening::Alert(alert) => format!("alert of {}", alert.rule),
+        Happening::AlertUpdate(update) => format!("alert of {} {}", update.rule, update.change.as_str()),
+        Happening::Row(row) => format!("{} {}", row.stream, Value::Object(row.data.clone())),
+    }
 }
 
 fn lines(step: &Step, trace: bool, format: Format) -> Vec<String> {
@@ -71,49 +103,73 @@ fn lines(step: &Step, trace: bool, format: Format) -> Vec<String> {
     if trace {
         lines.push(match format {
             Format::Json => traced(step).to_string(),
-            Format::Text => match &step.event {
-                Some(event) => {
-                    format!("{} {} frame {}: {}", event.ts, event.camera, event.frame, step.why)
-                }
+            Format::Text => match &step.happening {
+                Some(event) => format!("{} {}: {}", event.ts(), about(event), step.why),
                 None => format!("after the last event: {}", step.why),
             },
         });
     }
-    lines.extend(step.drafts.iter().map(|draft| match format {
-        Format::Json => alert(draft).to_string(),
-        Format::Text => {
-            format!("{} {} ALERT {} (since {})", draft.event.ts, draft.event.camera, draft.message, draft.since)
-        }
+    lines.extend(step.outcomes.iter().map(|outcome| match format {
+        Format::Json => outcome_json(outcome).to_string(),
+        Format::Text => outcome_line(outcome),
     }));
     lines
 }
 
 fn traced(step: &Step) -> Value {
-    match &step.event {
-        Some(event) => json!({
-            "event": event.id, "ts": event.ts, "camera": event.camera, "frame": event.frame, "why": step.why,
-        }),
+    match &step.happening {
+        Some(event) => {
+            let mut line = json!({ "event": event.id(), "ts": event.ts(), "about": about(event), "why": step.why });
+            if let Happening::Seen(event) = event {
+                line["camera"] = json!(event.camera);
+                line["frame"] = json!(event.frame);
+            }
+            line
+        }
         None => json!({ "event": null, "why": step.why }),
     }
 }
 
-fn alert(draft: &AlertDraft) -> Value {
-    json!({
-        "alert": draft.message,
-        "ts": draft.event.ts,
-        "camera": draft.event.camera,
-        "frame": draft.event.frame,
-        "since": draft.since,
-        "event": draft.event.id,
-        "objects": draft.objects,
-    })
+/// What a rule said, in one line for people.
+pub(super) fn outcome_line(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Fired(draft) => {
+            let camera = draft.camera.as_ref().map_or("–", CameraId::as_str);
+            format!("{} {camera} ALERT {} (since {})", draft.ts, draft.message, draft.since)
+        }
+        Outcome::Changed(change) => format!("{} {} {}", change.at, change.key, change.change.as_str()),
+    }
+}
+
+fn outcome_json(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Fired(draft) => json!({
+            "alert": draft.message,
+            "id": draft.id,
+            "key": draft.key,
+            "ts": draft.ts,
+            "camera": draft.camera,
+            "frame": draft.event.as_ref().map(|event| event.frame),
+            "since": draft.since,
+            "severity": draft.severity,
+            "event": draft.cause,
+            "objects": draft.objects,
+        }),
+        Outcome::Changed(change) => json!({
+            "change": change.change,
+            "id": change.alert,
+            "key": change.key,
+            "ts": change.at,
+            "severity": change.severity,
+        }),
+    }
 }
 
 /// Why there are as many alerts as there are.
-fn summary(events: usize, others: usize, stats: RuleStats) -> String {
+fn summary(events: usize, stats: RuleStats) -> String {
     let heard = usize::try_from(stats.events).unwrap_or(usize::MAX);
     let mut words = format!(
-        "{} alerts from {events} events: {} not of this rule's cameras or model, condition held {} times, held back by the cooldown {} times, {} late, {} errors",
+        "{} alerts from {events} events: {} not of this rule's streams, cameras or model, condition held {} times, held back {} times, {} late, {} errors",
         stats.fired,
         events.saturating_sub(heard),
         stats.matched,
@@ -121,11 +177,10 @@ fn summary(events: usize, others: usize, stats: RuleStats) -> String {
         stats.late,
         stats.errors
     );
-    if stats.restarted > 0 {
-        words.push_str(&format!(", began anew {} times", stats.restarted));
-    }
-    if others > 0 {
-        words.push_str(&format!("; {others} events of other types were skipped"));
+    for (count, what) in [(stats.resolved, "resolved"), (stats.silenced, "silenced"), (stats.restarted, "began anew")] {
+        if count > 0 {
+            words.push_str(&format!(", {what} {count} times"));
+        }
     }
     words
 }

@@ -4,16 +4,19 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 use anyhow::{Context, bail};
 use clap::Args;
-use parapet_contracts::{AlertDraft, DetectionEvent};
+use parapet_contracts::{
+    AlertChange, AlertDraft, CameraId, Happening,
+    ports::rule::{AlertFollowUp, Outcome},
+};
 
 use super::{
     case::{self, Case, Expected},
     play::{self, play},
+    replay::about,
 };
 use crate::cli::{WRONG_INPUT, say, tell};
 
@@ -86,42 +89,58 @@ fn files(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     Ok(files)
 }
 
+/// An alert, and what became of it.
+struct Told {
+    draft: AlertDraft,
+    changes: Vec<AlertFollowUp>,
+}
+
 /// What is wrong; nothing when the test passes.
 fn judge(folder: &Path, stem: &str, case: &Case) -> anyhow::Result<Vec<String>> {
-    let events: Vec<Arc<DetectionEvent>> = case.events(folder)?;
     let yaml = folder.join(format!("{stem}.yaml"));
     let file = if yaml.exists() { yaml } else { folder.join(format!("{stem}.yml")) };
-    let rule = play::rule(&file, &events)?;
-    let (mut alerts, mut trace) = (Vec::new(), Vec::new());
-    play(&rule, &events, case.then()?, |step| {
-        match &step.event {
-            Some(event) => trace.push(format!("{} {}: {}", event.ts, event.camera, step.why)),
+    // The streams that the rule reads say what a message of the test holds.
+    let declared = play::rule(&file, &[])?;
+    let events: Vec<Happening> = case.events(folder, &declared)?;
+    let loaded = play::rule(&file, &events)?;
+    let (mut alerts, mut trace): (Vec<Told>, Vec<String>) = Default::default();
+    play(&loaded, &events, case.then()?, |step| {
+        match &step.happening {
+            Some(event) => trace.push(format!("{} {}: {}", event.ts(), about(event), step.why)),
             None => trace.push(format!("after the last event: {}", step.why)),
         }
-        alerts.extend(step.drafts);
+        for outcome in step.outcomes {
+            match outcome {
+                Outcome::Fired(draft) => alerts.push(Told { draft: *draft, changes: Vec::new() }),
+                Outcome::Changed(change) => {
+                    let of = alerts.iter_mut().find(|told| told.draft.id == change.alert);
+                    of.into_iter().for_each(|told| told.changes.push(change.clone()));
+                }
+            }
+        }
         true
     })?;
     let mut wrong = Vec::new();
     if alerts.len() != case.alerts.len() {
         wrong.push(format!("{} alerts were expected, and there were {}", case.alerts.len(), alerts.len()));
     }
-    for (number, (expected, alert)) in case.alerts.iter().zip(&alerts).enumerate() {
-        wrong.extend(
-            differences(case, expected, alert)?.into_iter().map(|what| format!("alert {}: {what}", number + 1)),
-        );
+    for (number, (expected, told)) in case.alerts.iter().zip(&alerts).enumerate() {
+        wrong
+            .extend(differences(case, expected, told)?.into_iter().map(|what| format!("alert {}: {what}", number + 1)));
     }
     if !wrong.is_empty() {
-        wrong.extend(
-            alerts
-                .iter()
-                .map(|alert| format!("there was: {} {} {}", alert.event.ts, alert.event.camera, alert.message)),
-        );
-        wrong.extend(trace.into_iter().take(50));
+        for Told { draft, changes } in &alerts {
+            let camera = draft.camera.as_ref().map_or("–", CameraId::as_str);
+            wrong.push(format!("there was: {} {camera} {}", draft.ts, draft.message));
+            wrong.extend(changes.iter().map(|change| format!("           {} {}", change.at, change.change.as_str())));
+        }
+        wrong.extend(trace);
     }
     Ok(wrong)
 }
 
-fn differences(case: &Case, expected: &Expected, alert: &AlertDraft) -> anyhow::Result<Vec<String>> {
+fn differences(case: &Case, expected: &Expected, told: &Told) -> anyhow::Result<Vec<String>> {
+    let draft = &told.draft;
     let mut out = Vec::new();
     let mut compare = |what: &str, expected: Option<String>, found: String| {
         if let Some(expected) = expected.filter(|expected| *expected != found) {
@@ -129,10 +148,26 @@ fn differences(case: &Case, expected: &Expected, alert: &AlertDraft) -> anyhow::
         }
     };
     let at = expected.at.as_deref().map(|at| case.time(at)).transpose()?;
-    compare("at", at.map(|at| at.to_string()), alert.event.ts.to_string());
-    compare("camera", expected.camera.clone(), alert.event.camera.to_string());
-    compare("message", expected.message.clone(), alert.message.clone());
-    let labels: Vec<&str> = alert.objects.iter().map(|object| object.label.as_str()).collect();
+    compare("at", at.map(|at| at.to_string()), draft.ts.to_string());
+    let camera = draft.camera.as_ref().map(ToString::to_string).unwrap_or_default();
+    compare("camera", expected.camera.clone(), camera);
+    compare("message", expected.message.clone(), draft.message.clone());
+    compare("title", expected.title.clone(), draft.title.clone().unwrap_or_default());
+    compare("key", expected.key.clone(), draft.key.clone());
+    compare("severity", expected.severity.clone(), draft.severity.to_string());
+    let labels: Vec<&str> = draft.objects.iter().map(|object| object.label.as_str()).collect();
     compare("objects", expected.objects.as_ref().map(|objects| objects.join(", ")), labels.join(", "));
+    let all = [
+        ("resolved", AlertChange::Resolved, &expected.resolved),
+        ("escalated", AlertChange::Escalated, &expected.escalated),
+        ("reminded", AlertChange::Reminded, &expected.reminded),
+    ];
+    for (what, change, times) in all {
+        let Some(times) = times else { continue };
+        let times: anyhow::Result<Vec<String>> = times.all().map(|at| Ok(case.time(at)?.to_string())).collect();
+        let of_kind = told.changes.iter().filter(|found| found.change == change);
+        let found: Vec<String> = of_kind.map(|found| found.at.to_string()).collect();
+        compare(what, Some(times?.join(", ")), found.join(", "));
+    }
     Ok(out)
 }

@@ -5,10 +5,11 @@ use std::{collections::VecDeque, time::Duration};
 use async_trait::async_trait;
 use parapet_contracts::{
     ErrorKind,
-    ports::bus::{BusError, BusMessage, BusPort},
+    ports::bus::{BusError, BusMessage, BusPort, BusReceived, BusSubscription},
+    topics,
 };
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// A message that reached the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub struct MemoryBus {
     fates: Mutex<VecDeque<Fate>>,
     refused_topics: Mutex<Vec<String>>,
     closed: watch::Sender<bool>,
+    subscribers: Mutex<Vec<(String, mpsc::Sender<BusReceived>)>>,
 }
 
 impl Default for MemoryBus {
@@ -52,6 +54,7 @@ impl Default for MemoryBus {
             fates: Mutex::default(),
             refused_topics: Mutex::default(),
             closed: watch::Sender::new(false),
+            subscribers: Mutex::default(),
         }
     }
 }
@@ -111,7 +114,27 @@ impl MemoryBus {
     }
 
     fn record(&self, message: BusMessage, acknowledged: bool) {
+        self.deliver(&message.topic, &message.payload);
         self.published.send_modify(|all| all.push(Published { message, acknowledged }));
+    }
+
+    /// Gives a message of somebody else to whoever has subscribed its topic.
+    pub fn deliver(&self, topic: &str, payload: &[u8]) {
+        self.subscribers.lock().retain(|(filter, sender)| {
+            if topics::matches(filter, topic) {
+                let payload = payload.to_vec().into();
+                // One that lags is told less, as by a real broker.
+                sender.try_send(BusReceived { topic: topic.to_owned(), payload, retained: false }).ok();
+            }
+            !sender.is_closed()
+        });
+    }
+
+    /// The filters that are subscribed now.
+    pub fn filters(&self) -> Vec<String> {
+        let mut subscribers = self.subscribers.lock();
+        subscribers.retain(|(_, sender)| !sender.is_closed());
+        subscribers.iter().map(|(filter, _)| filter.clone()).collect()
     }
 
     fn present(&self, topic: &str) -> Result<(), BusError> {
@@ -131,6 +154,23 @@ fn away() -> BusError {
 
 fn refused(why: &str) -> BusError {
     BusError { kind: ErrorKind::Reject, code: "refused", text: format!("the fake bus refuses: {why}") }
+}
+
+struct MemorySubscription(mpsc::Receiver<BusReceived>);
+
+#[async_trait]
+impl BusSubscription for MemorySubscription {
+    async fn granted(&mut self) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Option<BusReceived> {
+        self.0.recv().await
+    }
+
+    fn dropped(&self) -> u64 {
+        0
+    }
 }
 
 #[async_trait]
@@ -164,6 +204,18 @@ impl BusPort for MemoryBus {
         Ok(())
     }
 
+    async fn subscribe(&self, filter: &str) -> Result<Box<dyn BusSubscription>, BusError> {
+        if !topics::is_filter(filter) {
+            return Err(refused("this is no filter"));
+        }
+        if self.is_closed() {
+            return Err(BusError { kind: ErrorKind::Retry, code: "closed", text: "the fake bus was closed".into() });
+        }
+        let (sender, receiver) = mpsc::channel(1024);
+        self.subscribers.lock().push((filter.to_owned(), sender));
+        Ok(Box::new(MemorySubscription(receiver)))
+    }
+
     fn is_connected(&self) -> bool {
         *self.connected.borrow()
     }
@@ -180,6 +232,7 @@ impl BusPort for MemoryBus {
     async fn close(&self) {
         self.closed.send_replace(true);
         self.connected.send_replace(false);
+        self.subscribers.lock().clear();
     }
 }
 

@@ -1,4 +1,4 @@
-//! The least of an HTTP client: one GET, one answer. Enough to ask a site, and nothing to build.
+//! The least of an HTTP client: one request, one answer. Enough to ask a site, and nothing to build.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -41,9 +41,33 @@ impl Answer {
 /// # Errors
 /// When nobody listens, or what comes back is no answer.
 pub fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
+    ask(address, "GET", path, "", "")
+}
+
+/// Sends a body to `path`.
+///
+/// # Errors
+/// As [`get`].
+pub fn post(address: SocketAddr, path: &str, content_type: &str, body: &str) -> io::Result<Answer> {
+    ask(address, "POST", path, content_type, body)
+}
+
+/// Deletes what is at `path`.
+///
+/// # Errors
+/// As [`get`].
+pub fn delete(address: SocketAddr, path: &str) -> io::Result<Answer> {
+    ask(address, "DELETE", path, "", "")
+}
+
+fn ask(address: SocketAddr, method: &str, path: &str, content_type: &str, body: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n")?;
+    if !body.is_empty() {
+        write!(stream, "Content-Type: {content_type}\r\nContent-Length: {}\r\n", body.len())?;
+    }
+    write!(stream, "\r\n{body}")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").ok_or_else(|| invalid("no head"))?;

@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod evidence;
 pub mod hostile_rtsp;
 pub mod http;
+pub mod lines;
 pub mod media;
 pub mod mosquitto;
 pub mod mot;
@@ -19,6 +20,7 @@ pub mod wait;
 
 pub use bus::MemoryBus;
 pub use evidence::MemoryEvidence;
+pub use lines::MemoryLines;
 pub use media::FakeMedia;
 pub use mosquitto::Mosquitto;
 pub use site::{RunningSite, SiteFolder, shared_data};

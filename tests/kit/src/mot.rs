@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn boxes_between_are_in_proportion_and_perfect_tracks_are_perfect() {
-        assert_eq!(scene().truth(3)[0], ("a", BBox::from([30.0, 0.0, 40.0, 10.0])));
+        assert_eq!(scene().truth(5)[0], ("a", BBox::from([50.0, 0.0, 60.0, 10.0])));
         let score = judged(|_, name, place| Some((u64::from(name == "b"), place)));
         assert_eq!((score.drawn, score.mota(), score.idf1(), score.switches), (22, 1.0, 1.0, 0));
     }

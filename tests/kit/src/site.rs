@@ -181,6 +181,31 @@ impl RunningSite {
         http::get(self.http, path).unwrap_or_else(|e| panic!("{path}: {e}; the site said:\n{}", self.log()))
     }
 
+    /// Sends JSON to a path.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_text(path, "application/json", &body.to_string())
+    }
+
+    /// Sends a text to a path.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub fn post_text(&self, path: &str, content_type: &str, body: &str) -> Answer {
+        http::post(self.http, path, content_type, body)
+            .unwrap_or_else(|e| panic!("{path}: {e}; the site said:\n{}", self.log()))
+    }
+
+    /// Deletes what is at a path.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub fn delete(&self, path: &str) -> Answer {
+        http::delete(self.http, path).unwrap_or_else(|e| panic!("{path}: {e}; the site said:\n{}", self.log()))
+    }
+
     /// The value of a metric: the sum over all lines whose name and labels begin with `series`, such as
     /// `parapet_alerts_total{rule="intruder"`. `None` when there is none.
     pub fn metric(&self, series: &str) -> Option<f64> {

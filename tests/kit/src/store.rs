@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use parapet_contracts::{
-    Alert, CameraId, DetectionEvent, ErrorKind, ErrorRecord, Timestamp,
+    Alert, AlertUpdate, CameraId, DetectionEvent, ErrorKind, ErrorRecord, StreamEvent, Timestamp,
     ports::store::{
         AlertQuery, Batch, ErrorQuery, OutboxEntry, OutboxItem, Page, Removed, Retention, StoreError, StorePort,
         StoreUsage, Write,
@@ -24,6 +24,9 @@ struct State {
     alerts: BTreeMap<(Timestamp, Uuid), Alert>,
     events: BTreeMap<(Timestamp, Uuid), Arc<DetectionEvent>>,
     errors: BTreeMap<(Timestamp, Uuid), ErrorRecord>,
+    updates: BTreeMap<(Uuid, Timestamp, Uuid), AlertUpdate>,
+    rows: BTreeMap<(Timestamp, Uuid), Arc<StreamEvent>>,
+    kept: BTreeMap<String, String>,
     outboxes: BTreeMap<String, Outbox>,
     commits: Vec<Batch>,
     failing: Option<StoreError>,
@@ -74,6 +77,18 @@ impl State {
                 self.errors.retain(|(_, id), _| *id != record.id);
                 self.errors.insert((record.last, record.id), record.clone());
             }
+            Write::AlertUpdate(update) => {
+                self.updates.insert((update.alert, update.recorded_at, update.id), update.clone());
+            }
+            Write::Row(row) => {
+                self.rows.insert((row.ts, row.id), Arc::clone(row));
+            }
+            Write::Keep { key, value: Some(value) } => {
+                self.kept.insert(key.clone(), value.clone());
+            }
+            Write::Keep { key, value: None } => {
+                self.kept.remove(key);
+            }
             Write::Append { queue, item } => {
                 let outbox = self.outboxes.entry(queue.clone()).or_default();
                 outbox.last += 1;
@@ -105,7 +120,7 @@ impl StorePort for MemoryStore {
     fn alerts(&self, query: &AlertQuery) -> Result<Page<Alert>, StoreError> {
         let state = self.working()?;
         page(&state.alerts, query.after.as_deref(), query.limit, |a| {
-            query.camera.as_ref().is_none_or(|c| *c == a.camera)
+            query.camera.as_ref().is_none_or(|c| a.camera.as_ref() == Some(c))
                 && query.rule.as_ref().is_none_or(|r| *r == a.rule)
                 && query.at_least.is_none_or(|s| a.severity >= s)
                 && query.since.is_none_or(|t| a.raised_at >= t)
@@ -127,6 +142,27 @@ impl StorePort for MemoryStore {
             .take(limit)
             .map(|e| DetectionEvent::clone(e))
             .collect())
+    }
+
+    fn alert_updates(&self, alert: Uuid) -> Result<Vec<AlertUpdate>, StoreError> {
+        let state = self.working()?;
+        Ok(state.updates.iter().filter(|((of, ..), _)| *of == alert).map(|(_, update)| update.clone()).collect())
+    }
+
+    fn rows(&self, within: Range<Timestamp>, limit: usize) -> Result<Vec<StreamEvent>, StoreError> {
+        let state = self.working()?;
+        let rows = state.rows.values().filter(|row| within.contains(&row.ts));
+        Ok(rows.take(limit).map(|row| StreamEvent::clone(row)).collect())
+    }
+
+    fn kept(&self, key: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.working()?.kept.get(key).cloned())
+    }
+
+    fn kept_below(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let state = self.working()?;
+        let below = state.kept.iter().filter(|(key, _)| key.starts_with(prefix));
+        Ok(below.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
     fn errors(&self, query: &ErrorQuery) -> Result<Page<ErrorRecord>, StoreError> {
@@ -163,6 +199,9 @@ impl StorePort for MemoryStore {
         state.events.retain(|(ts, _), _| keep(*ts >= events, &mut removed.events));
         state.alerts.retain(|(ts, _), _| keep(*ts >= alerts, &mut removed.alerts));
         state.errors.retain(|(ts, _), _| keep(*ts >= errors, &mut removed.errors));
+        state.rows.retain(|(ts, _), _| *ts >= events);
+        let State { updates, alerts, .. } = &mut *state;
+        updates.retain(|(of, ..), _| alerts.values().any(|alert| alert.id == *of));
         let size = |e: &DetectionEvent| serde_json::to_vec(e).map_or(0, |json| json.len() as u64);
         let mut bytes: u64 = state.events.values().map(|e| size(e)).sum();
         while bytes > policy.events_bytes

@@ -20,6 +20,11 @@ pub trait BusPort: Send + Sync {
     /// `Retry` when the connection is away or its queue is full: the message is gone, and the caller counts it.
     fn publish_unacknowledged(&self, message: BusMessage) -> Result<(), BusError>;
 
+    /// Subscribes a topic filter with QoS 1, now and again on each later connection.
+    ///
+    /// # Errors
+    /// `Reject` for an impossible filter, `Retry` when the bus was closed.
+    async fn subscribe(&self, filter: &str) -> Result<Box<dyn BusSubscription>, BusError>;
     /// True while the broker is connected.
     fn is_connected(&self) -> bool;
 
@@ -28,6 +33,31 @@ pub trait BusPort: Send + Sync {
 
     /// Ends the connection in order, so that the last will is not sent.
     async fn close(&self);
+}
+
+/// What comes in on a filter. What is published while there is no connection is missed; dropping this ends the subscription.
+#[async_trait]
+pub trait BusSubscription: Send {
+    /// Returns once the broker has granted it.
+    ///
+    /// # Errors
+    /// `Reject` when the broker has refused, `Retry` when the bus was closed.
+    async fn granted(&mut self) -> Result<(), BusError>;
+    /// The next message; `None` when the bus is gone.
+    async fn next(&mut self) -> Option<BusReceived>;
+    /// How many messages were thrown away because nobody took them in time. What waits is bounded.
+    fn dropped(&self) -> u64;
+}
+
+/// A message that came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusReceived {
+    /// The topic that it was published on.
+    pub topic: String,
+    /// The payload.
+    pub payload: Bytes,
+    /// True when the broker had kept it from before the subscription.
+    pub retained: bool,
 }
 
 /// One message.

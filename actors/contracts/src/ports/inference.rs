@@ -1,10 +1,15 @@
 //! The inference port: tensors in, tensors out.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::ErrorKind;
+pub use crate::device::{Accelerator, Device, NotADevice};
 
 /// Loads models.
 pub trait InferencePort: Send + Sync {
@@ -37,21 +42,14 @@ pub struct SessionOptions {
     pub threads: usize,
     /// An inference that takes longer counts as hung. A session that can do so ends it then, with the code `hung`.
     pub hung_after: Option<Duration>,
+    /// A folder for what a library compiles of a model, so that it is there at the next start.
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { device: Device::Cpu, threads: 1, hung_after: None }
+        Self { device: Device::Cpu, threads: 1, hung_after: None, cache: None }
     }
-}
-
-/// Which hardware runs a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Device {
-    /// The processor.
-    Cpu,
-    /// An NVIDIA GPU by index, through CUDA.
-    Cuda(u32),
 }
 
 /// What goes into a model and what comes out.
@@ -138,7 +136,7 @@ impl TensorData<'_> {
 pub struct InferenceError {
     /// What to do about it.
     pub kind: ErrorKind,
-    /// A stable word: `runtime_missing`, `not_found`, `corrupt`, `unsupported`, `out_of_memory`, `bad_input`, `run_failed`; of a session in
+    /// A stable word: `runtime_missing`, `not_found`, `corrupt`, `unsupported`, `no_device`, `out_of_memory`, `bad_input`, `run_failed`; of a session in
     /// a process of its own besides `crashed` and `hung`.
     pub code: &'static str,
     /// For people.

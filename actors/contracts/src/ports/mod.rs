@@ -3,6 +3,7 @@
 pub mod bus;
 pub mod evidence;
 pub mod inference;
+pub mod lines;
 pub mod media;
 pub mod probe;
 pub mod rule;

@@ -5,7 +5,9 @@ use std::{ops::Range, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Alert, CameraId, DetectionEvent, ErrorKind, ErrorRecord, RuleId, Severity, Timestamp};
+use crate::{
+    Alert, AlertUpdate, CameraId, DetectionEvent, ErrorKind, ErrorRecord, RuleId, Severity, StreamEvent, Timestamp,
+};
 
 /// A store. Calls block for as long as the disk does: call them from a thread that may.
 pub trait StorePort: Send + Sync {
@@ -37,6 +39,30 @@ pub trait StorePort: Send + Sync {
         within: Range<Timestamp>,
         limit: usize,
     ) -> Result<Vec<DetectionEvent>, StoreError>;
+
+    /// What became of an alert, oldest first.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn alert_updates(&self, alert: Uuid) -> Result<Vec<AlertUpdate>, StoreError>;
+
+    /// Messages of declared streams within a time, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn rows(&self, within: Range<Timestamp>, limit: usize) -> Result<Vec<StreamEvent>, StoreError>;
+
+    /// What an actor keeps under this key, see [`Write::Keep`].
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn kept(&self, key: &str) -> Result<Option<String>, StoreError>;
+
+    /// All that is kept under keys that begin so, in the order of the keys.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn kept_below(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError>;
 
     /// Error records, last seen first.
     ///
@@ -104,12 +130,26 @@ pub enum Durability {
 }
 
 /// One write of a batch.
+// Alerts are what writes are about, and few writes wait at a time: a box each would cost more than the room.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
     /// An alert, under its id.
     Alert(Alert),
     /// A detection event.
     Event(std::sync::Arc<DetectionEvent>),
+    /// What became of an alert; goes with it.
+    AlertUpdate(AlertUpdate),
+    /// A message of a declared stream.
+    Row(std::sync::Arc<StreamEvent>),
+    /// What an actor wants to find again when it starts anew: checkpoints, positions, silences. It replaces what was kept under
+    /// the same key; `None` removes it. Nothing else ever removes it.
+    Keep {
+        /// Whose it is and what: `rule/<id>`, `stream/<id>`, `silence/<id>`.
+        key: String,
+        /// Its own form, with a version in it.
+        value: Option<String>,
+    },
     /// An error record; replaces the one with the same id.
     Error(ErrorRecord),
     /// Something for an outbox, at its end.

@@ -17,6 +17,7 @@ mod math;
 mod numbers;
 mod object;
 mod saved;
+mod sight;
 mod streaks;
 mod string;
 mod track;
@@ -213,7 +214,7 @@ const ENGINE: &[Function] = &[
 ];
 
 static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let groups: [&'static [Function]; 13] = [
+    let groups: [&'static [Function]; 14] = [
         ENGINE,
         aggregate::FUNCTIONS,
         analytic::FUNCTIONS,
@@ -224,6 +225,7 @@ static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::ne
         jsonpath::FUNCTIONS,
         math::FUNCTIONS,
         object::FUNCTIONS,
+        sight::FUNCTIONS,
         streaks::FUNCTIONS,
         string::FUNCTIONS,
         track::FUNCTIONS,

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use parapet_contracts::ports::bus::{BusError, BusMessage, BusPort};
+use parapet_contracts::ports::bus::{BusError, BusMessage, BusPort, BusSubscription};
 use parking_lot::Mutex;
 use rumqttc::v5::mqttbytes::valid_filter;
 use tokio::{
@@ -191,6 +191,11 @@ impl BusPort for MqttBus {
             mpsc::error::TrySendError::Full(_) => failure::queue_full(),
             mpsc::error::TrySendError::Closed(_) => failure::closed(),
         })
+    }
+
+    async fn subscribe(&self, filter: &str) -> Result<Box<dyn BusSubscription>, BusError> {
+        let subscription = MqttBus::subscribe(self, filter).await?;
+        Ok(Box::new(subscription))
     }
 
     fn is_connected(&self) -> bool {

@@ -1,7 +1,8 @@
 //! What comes in: a bounded queue for each subscription, kept over reconnections.
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use parapet_contracts::ports::bus::BusError;
+use parapet_contracts::ports::bus::{BusError, BusReceived, BusSubscription};
 use rumqttc::v5::mqttbytes::{
     matches,
     v5::{Publish, SubAck, SubscribeReasonCode},
@@ -70,6 +71,22 @@ impl Subscription {
     /// How many messages were thrown away because this subscriber lagged more than 1,024 messages behind.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl BusSubscription for Subscription {
+    async fn granted(&mut self) -> Result<(), BusError> {
+        self.ready().await
+    }
+
+    async fn next(&mut self) -> Option<BusReceived> {
+        let ReceivedMessage { topic, payload, retain, .. } = Subscription::next(self).await?;
+        Some(BusReceived { topic, payload, retained: retain })
+    }
+
+    fn dropped(&self) -> u64 {
+        Subscription::dropped(self)
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod errors;
 mod library;
+mod providers;
 mod session;
 
 use std::{
@@ -19,16 +20,16 @@ use std::{
 
 use ort::{
     environment::Environment,
-    ep::{self, ExecutionProvider as _},
     session::{Session, builder::GraphOptimizationLevel},
 };
 use parapet_contracts::{
     ErrorKind,
-    ports::inference::{Device, InferenceError, InferencePort, InferenceSession, SessionOptions},
+    ports::inference::{InferenceError, InferencePort, InferenceSession, SessionOptions},
 };
 
 use crate::{
     errors::{error, loading, panicked},
+    providers::with_device,
     session::OrtSession,
 };
 
@@ -84,37 +85,15 @@ impl OrtInference {
     }
 
     fn session(&self, model: &Path, options: &SessionOptions) -> Result<Session, InferenceError> {
-        let mut builder = Session::builder(&self.0.environment)
+        let builder = Session::builder(&self.0.environment)
             .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
             .and_then(|b| Ok(b.with_intra_threads(options.threads.max(1))?))
             .and_then(|b| Ok(b.with_inter_threads(1)?))
             .and_then(|b| Ok(b.with_intra_op_spinning(false)?))
             .and_then(|b| Ok(b.with_inter_op_spinning(false)?))
             .map_err(|e| loading(model, &e))?;
-        if let Device::Cuda(index) = options.device {
-            builder = self.with_cuda(builder, index)?;
-        }
+        let mut builder = with_device(builder, options, &self.0.library)?;
         builder.commit_from_file(model).map_err(|e| loading(model, &e))
-    }
-
-    fn with_cuda(
-        &self,
-        builder: ort::session::builder::SessionBuilder,
-        index: u32,
-    ) -> Result<ort::session::builder::SessionBuilder, InferenceError> {
-        let unsupported = |why: String| {
-            let library = self.0.library.display();
-            let text = format!(
-                "device cuda:{index} can't be used: {why}. The ONNX Runtime in use is {library}; for CUDA it is the one out of the PyPI wheel `onnxruntime-gpu`, with CUDA and cuDNN on the library path, named by ORT_DYLIB_PATH. Or set the device to cpu"
-            );
-            error(ErrorKind::Fatal, "unsupported", text)
-        };
-        if !ep::CUDA::is_available().unwrap_or(false) {
-            return Err(unsupported("this ONNX Runtime was built without CUDA".into()));
-        }
-        let index = i32::try_from(index).map_err(|_| unsupported("there is no such index".into()))?;
-        let provider = ep::CUDA::default().with_device_id(index).build().error_on_failure();
-        builder.with_execution_providers([provider]).map_err(|e| unsupported(e.to_string()))
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use parapet_contracts::{
     ErrorKind,
     ports::inference::{
-        DType, Device, InferenceError, InferencePort, InferenceSession, SessionOptions, TensorData, TensorView,
+        Accelerator, DType, Device, InferenceError, InferencePort, InferenceSession, SessionOptions, TensorData,
+        TensorView,
     },
 };
 use parapet_inference_ort::OrtInference;
@@ -128,10 +129,17 @@ fn a_missing_empty_or_damaged_model_is_told_with_its_path() {
 
 #[test]
 fn a_gpu_that_cannot_be_used_is_an_error_and_no_fallback() {
-    let options = SessionOptions { device: Device::Cuda(63), ..SessionOptions::default() };
-    let error = runtime().load(&shared("models/yolox_nano_416.onnx"), &options).map(|_| ()).unwrap_err();
-    for part in ["cuda:63", "onnxruntime-gpu", "ORT_DYLIB_PATH"] {
-        assert!(error.text.contains(part), "{}", error.text);
+    for (device, parts) in [
+        (Device::Cuda(63), ["cuda:63", "onnxruntime-gpu", "CUDA"]),
+        (Device::TensorRt(62), ["tensorrt:62", "onnxruntime-gpu", "TensorRT"]),
+        (Device::OpenVino(Accelerator::Npu), ["openvino:npu", "onnxruntime-openvino", "OpenVINO"]),
+    ] {
+        let options = SessionOptions { device, ..SessionOptions::default() };
+        let error = runtime().load(&shared("models/yolox_nano_416.onnx"), &options).map(|_| ()).unwrap_err();
+        assert_eq!((error.kind, error.code), (ErrorKind::Fatal, "no_device"), "{}", error.text);
+        for part in parts.into_iter().chain(["ORT_DYLIB_PATH", "fallback: cpu"]) {
+            assert!(error.text.contains(part), "{part}: {}", error.text);
+        }
     }
 }
 

@@ -75,7 +75,8 @@ impl From<InferenceError> for Reply {
 
 /// The word of the port for one that came over the wire.
 pub(crate) fn code(word: &str) -> &'static str {
-    const KNOWN: [&str; 6] = ["runtime_missing", "not_found", "corrupt", "unsupported", "out_of_memory", "bad_input"];
+    const KNOWN: [&str; 7] =
+        ["runtime_missing", "not_found", "corrupt", "unsupported", "no_device", "out_of_memory", "bad_input"];
     KNOWN.into_iter().find(|known| *known == word).unwrap_or("run_failed")
 }
 

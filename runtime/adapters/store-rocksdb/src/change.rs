@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use parapet_contracts::{
-    Alert, DetectionEvent, ErrorRecord, Timestamp,
+    Alert, AlertUpdate, DetectionEvent, ErrorRecord, StreamEvent, Timestamp,
     ports::store::{OutboxItem, StoreError, Write},
 };
 use rocksdb::WriteBatch;
@@ -39,6 +39,9 @@ impl<'a> Change<'a> {
         match write {
             Write::Alert(alert) => self.alert(alert),
             Write::Event(event) => self.event(event),
+            Write::AlertUpdate(update) => self.alert_update(update),
+            Write::Row(row) => self.row(row),
+            Write::Keep { key, value } => self.keep(key, value.as_deref()),
             Write::Error(record) => self.error(record),
             Write::Append { queue, item } => self.append(queue, item),
             Write::Acknowledge { queue, sequence } => self.acknowledge(queue, *sequence),
@@ -111,6 +114,27 @@ impl<'a> Change<'a> {
         }
         bucket.bytes += value.len() as u64;
         self.staged.put(Family::Events, key, value);
+        Ok(())
+    }
+
+    fn alert_update(&mut self, update: &AlertUpdate) -> Result<(), StoreError> {
+        let key = keys::alert_update(update.alert, &keys::tail(update.recorded_at, update.id));
+        self.staged.put(Family::Alerts, key, values::to_json(self.db, update)?);
+        Ok(())
+    }
+
+    /// Rows have no statistics: they are few beside events, and go by age alone.
+    fn row(&mut self, row: &StreamEvent) -> Result<(), StoreError> {
+        let key = keys::row(&keys::tail(row.ts, row.id));
+        self.staged.put(Family::Events, key, values::to_json(self.db, row)?);
+        Ok(())
+    }
+
+    fn keep(&mut self, key: &str, value: Option<&str>) -> Result<(), StoreError> {
+        match value {
+            Some(value) => self.staged.put(Family::Kept, keys::kept(key), values::to_text(value)),
+            None => self.staged.delete(Family::Kept, keys::kept(key)),
+        }
         Ok(())
     }
 

@@ -20,11 +20,13 @@ pub enum Family {
     Outbox,
     /// Format and counters.
     Meta,
+    /// What actors keep.
+    Kept,
 }
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Alerts, Self::Events, Self::Journal, Self::Outbox, Self::Meta];
+    pub const ALL: [Self; 6] = [Self::Alerts, Self::Events, Self::Journal, Self::Outbox, Self::Meta, Self::Kept];
 
     /// The name on the disk.
     pub fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Family {
             Self::Journal => "journal",
             Self::Outbox => "outbox",
             Self::Meta => "meta",
+            Self::Kept => "kept",
         }
     }
 }

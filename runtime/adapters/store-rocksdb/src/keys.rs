@@ -4,13 +4,16 @@
 //! |---|---|---|
 //! | alerts | `t` raised_at id | the alert |
 //! | alerts | `i` id | raised_at |
+//! | alerts | `r` id-of-alert recorded_at id | what became of an alert |
 //! | journal | `t` last id | the record |
 //! | journal | `i` id | last |
 //! | events | `e` camera 0 ts id | the event |
+//! | events | `r` ts id | a message of a stream |
 //! | events | `b` bucket of time | how many events, how many bytes |
 //! | outbox | `e` length-of-name name sequence | the item |
 //! | outbox | `q` name | next sequence, length, first that may be there |
 //! | meta | name | a number |
+//! | kept | `k` key | what an actor keeps |
 
 use parapet_contracts::Timestamp;
 use uuid::Uuid;
@@ -21,6 +24,8 @@ const BY_TIME: u8 = b't';
 const BY_ID: u8 = b'i';
 const EVENT: u8 = b'e';
 const BUCKET: u8 = b'b';
+const RECORD: u8 = b'r';
+const KEPT: u8 = b'k';
 const ENTRY: u8 = b'e';
 const QUEUE: u8 = b'q';
 
@@ -94,6 +99,36 @@ pub fn by_time_end() -> Vec<u8> {
 /// Alerts and journal: where the instant of an id is.
 pub fn by_id(id: Uuid) -> Vec<u8> {
     [&[VERSION, BY_ID], id.as_bytes().as_slice()].concat()
+}
+
+/// What became of an alert: the place of a [`tail`], or of its beginning.
+pub fn alert_update(alert: Uuid, tail: &[u8]) -> Vec<u8> {
+    [&[VERSION, RECORD], alert.as_bytes().as_slice(), tail].concat()
+}
+
+/// All that became of an alert: from the first to the second key.
+pub fn alert_updates(alert: Uuid) -> (Vec<u8>, Vec<u8>) {
+    (alert_update(alert, &[]), alert_update(alert, &[0xff; TAIL + 1]))
+}
+
+/// Messages of streams: the place of a [`tail`], or of its beginning.
+pub fn row(tail: &[u8]) -> Vec<u8> {
+    [&[VERSION, RECORD], tail].concat()
+}
+
+/// What an actor keeps.
+pub fn kept(key: &str) -> Vec<u8> {
+    [&[VERSION, KEPT], key.as_bytes()].concat()
+}
+
+/// All that is kept under keys that begin so: from the first to the second key. No text has a byte 0xff.
+pub fn kept_below(prefix: &str) -> (Vec<u8>, Vec<u8>) {
+    (kept(prefix), [&[VERSION, KEPT], prefix.as_bytes(), &[0xff]].concat())
+}
+
+/// The name under which something is kept.
+pub fn kept_in(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key.get(2..)?).ok()
 }
 
 /// Events of all cameras: from the first to the second key.

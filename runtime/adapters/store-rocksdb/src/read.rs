@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range};
 
 use parapet_contracts::{
-    Alert, CameraId, DetectionEvent, ErrorRecord, RuleId, Severity, Timestamp,
+    Alert, AlertUpdate, CameraId, DetectionEvent, ErrorRecord, RuleId, Severity, StreamEvent, Timestamp,
     ports::store::{AlertQuery, ErrorQuery, OutboxEntry, Page, StoreError},
 };
 use rocksdb::{Direction, IteratorMode, Snapshot};
@@ -19,7 +19,7 @@ use crate::{
 /// What a filter needs of an alert: reading the rest of it would cost more than the filter.
 #[derive(Deserialize)]
 struct AlertHead {
-    camera: CameraId,
+    camera: Option<CameraId>,
     rule: RuleId,
     severity: Severity,
 }
@@ -52,10 +52,57 @@ impl Db {
                 return Ok(true);
             }
             let head: AlertHead = values::from_json(self, Family::Alerts, key, value)?;
-            Ok(query.camera.as_ref().is_none_or(|camera| *camera == head.camera)
+            Ok(query.camera.as_ref().is_none_or(|camera| head.camera.as_ref() == Some(camera))
                 && query.rule.as_ref().is_none_or(|rule| *rule == head.rule)
                 && query.at_least.is_none_or(|least| head.severity >= least))
         })
+    }
+
+    pub(crate) fn alert_updates(&self, alert: Uuid) -> Result<Vec<AlertUpdate>, StoreError> {
+        self.scan(Family::Alerts, keys::alert_updates(alert), usize::MAX)
+    }
+
+    pub(crate) fn rows(&self, within: &Range<Timestamp>, limit: usize) -> Result<Vec<StreamEvent>, StoreError> {
+        if within.start >= within.end {
+            return Ok(Vec::new());
+        }
+        let place = |ts: Timestamp| keys::row(&keys::tail_from(ts.as_nanosecond()));
+        self.scan(Family::Events, (place(within.start), place(within.end)), limit)
+    }
+
+    /// The things from the first key up to the second, in order.
+    fn scan<T: DeserializeOwned>(
+        &self,
+        family: Family,
+        (lower, upper): (Vec<u8>, Vec<u8>),
+        limit: usize,
+    ) -> Result<Vec<T>, StoreError> {
+        let found =
+            self.raw.iterator_cf_opt(self.family(family)?, Self::range(lower, upper), IteratorMode::Start).take(limit);
+        found
+            .map(|item| {
+                let (key, value) = item.map_err(|e| self.failed("reading", &e))?;
+                values::from_json(self, family, &key, &value)
+            })
+            .collect()
+    }
+
+    pub(crate) fn kept(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let key = keys::kept(key);
+        self.get(Family::Kept, &key)?.map(|value| values::from_text(self, Family::Kept, &key, &value)).transpose()
+    }
+
+    pub(crate) fn kept_below(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let (lower, upper) = keys::kept_below(prefix);
+        let range = Self::range(lower, upper);
+        let found = self.raw.iterator_cf_opt(self.family(Family::Kept)?, range, IteratorMode::Start);
+        found
+            .map(|item| {
+                let (key, value) = item.map_err(|e| self.failed("reading", &e))?;
+                let name = keys::kept_in(&key).ok_or_else(|| self.damaged("a key of what is kept is no text"))?;
+                Ok((name.to_owned(), values::from_text(self, Family::Kept, &key, &value)?))
+            })
+            .collect()
     }
 
     pub(crate) fn errors(&self, query: &ErrorQuery) -> Result<Page<ErrorRecord>, StoreError> {

@@ -1,4 +1,4 @@
-//! Retention: alerts and error records by age, events by age and size. Outboxes are never touched: what is in them has not arrived.
+//! Retention: alerts with what became of them, error records and rows by age, events by age and size. Outboxes are never touched: what is in them has not arrived.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +25,7 @@ type Bound = [u8; keys::TAIL];
 impl RocksStore {
     pub(crate) fn remove_old(&self, policy: &Retention, now: Timestamp) -> Result<Removed, StoreError> {
         let before = |age| now.checked_sub(age).unwrap_or(Timestamp::MIN);
+        self.remove_rows(before(policy.events_for))?;
         Ok(Removed {
             alerts: self.remove_by_age(Family::Alerts, before(policy.alerts_for))?,
             errors: self.remove_by_age(Family::Journal, before(policy.errors_for))?,
@@ -45,7 +46,12 @@ impl RocksStore {
                 let (key, _) = item.map_err(|e| self.db.failed("reading", &e))?;
                 let tail = keys::tail_of(&key).ok_or_else(|| self.db.damaged("a key is too short"))?;
                 batch.delete_cf(handle, &key);
-                batch.delete_cf(handle, keys::by_id(keys::id_in(&tail)));
+                let id = keys::id_in(&tail);
+                batch.delete_cf(handle, keys::by_id(id));
+                if family == Family::Alerts {
+                    let (first, end) = keys::alert_updates(id);
+                    batch.delete_range_cf(handle, first, end);
+                }
                 count += 1;
             }
             if count == 0 {
@@ -61,6 +67,13 @@ impl RocksStore {
             *counter = left;
             removed += count;
         }
+    }
+
+    fn remove_rows(&self, before: Timestamp) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        let end = keys::row(&keys::tail_from(before.as_nanosecond()));
+        batch.delete_range_cf(self.db.family(Family::Events)?, keys::row(&[]), end);
+        self.db.write(batch, Durability::Buffered)
     }
 
     fn remove_events(&self, before: Timestamp, limit: u64) -> Result<u64, StoreError> {

@@ -3,7 +3,7 @@
 use std::{ops::Range, path::Path};
 
 use parapet_contracts::{
-    Alert, CameraId, DetectionEvent, ErrorRecord, Timestamp,
+    Alert, AlertUpdate, CameraId, DetectionEvent, ErrorRecord, StreamEvent, Timestamp,
     ports::store::{
         AlertQuery, Batch, Durability, ErrorQuery, OutboxEntry, Page, Removed, Retention, StoreError, StorePort,
         StoreUsage,
@@ -94,6 +94,22 @@ impl StorePort for RocksStore {
         limit: usize,
     ) -> Result<Vec<DetectionEvent>, StoreError> {
         self.db.events(camera, &within, limit)
+    }
+
+    fn alert_updates(&self, alert: Uuid) -> Result<Vec<AlertUpdate>, StoreError> {
+        self.db.alert_updates(alert)
+    }
+
+    fn rows(&self, within: Range<Timestamp>, limit: usize) -> Result<Vec<StreamEvent>, StoreError> {
+        self.db.rows(&within, limit)
+    }
+
+    fn kept(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.db.kept(key)
+    }
+
+    fn kept_below(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        self.db.kept_below(prefix)
     }
 
     fn errors(&self, query: &ErrorQuery) -> Result<Page<ErrorRecord>, StoreError> {

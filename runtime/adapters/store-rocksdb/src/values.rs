@@ -25,6 +25,17 @@ pub fn from_json<T: DeserializeOwned>(db: &Db, family: Family, key: &[u8], value
         .map_err(|e| db.damaged(&format!("the value of {family:?} {} is unreadable: {e}", hex(key))))
 }
 
+/// A text of an actor's own form as a value.
+pub fn to_text(text: &str) -> Vec<u8> {
+    [&[VERSION], text.as_bytes()].concat()
+}
+
+/// The text in a value.
+pub fn from_text(db: &Db, family: Family, key: &[u8], value: &[u8]) -> Result<String, StoreError> {
+    String::from_utf8(body(db, family, key, value)?.to_vec())
+        .map_err(|e| db.damaged(&format!("the value of {family:?} {} is no text: {e}", hex(key))))
+}
+
 /// Numbers as a value.
 pub fn to_numbers(numbers: &[u64]) -> Vec<u8> {
     let mut bytes = vec![VERSION];

@@ -110,7 +110,7 @@ fn a_torn_log_loses_the_torn_batches_alone() {
         assert!(if cut == 0 { left == 20 } else { left < 20 }, "{left} alerts without the last {cut} bytes");
         fewest = fewest.min(left);
         let alerts = store.alerts(&AlertQuery { limit: 99, ..Default::default() }).unwrap().items;
-        assert_eq!(alerts.iter().map(|a| a.frame).collect::<Vec<_>>(), (1..=left).rev().collect::<Vec<_>>());
+        assert_eq!(alerts.iter().map(|a| a.frame).collect::<Vec<_>>(), (1..=left).rev().map(Some).collect::<Vec<_>>());
         let sequences =
             |store: &RocksStore| store.outbox("bus", 99).unwrap().iter().map(|e| e.sequence).collect::<Vec<_>>();
         assert_eq!(sequences(&store), (1..=left).collect::<Vec<_>>());
@@ -224,7 +224,7 @@ fn a_file_where_the_folder_should_be_is_told() {
 fn a_store_of_a_newer_version_is_refused() {
     let by_format = tempfile::tempdir().unwrap();
     drop(open(by_format.path()));
-    let families = ["default", "alerts", "events", "journal", "outbox", "meta"];
+    let families = ["default", "alerts", "events", "journal", "outbox", "meta", "kept"];
     let raw = rocksdb::DB::open_cf(&rocksdb::Options::default(), by_format.path(), families).unwrap();
     raw.put_cf(raw.cf_handle("meta").unwrap(), b"format", [&[1_u8][..], &9_u64.to_be_bytes()].concat()).unwrap();
     drop(raw);

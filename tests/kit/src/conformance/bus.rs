@@ -45,7 +45,30 @@ pub async fn check(bus: &dyn BusPort) {
     assert!(bus.is_connected());
     assert_eq!(acknowledged(bus, "parapet/a/alerts").await, Ok(()));
 
+    let mut subscription =
+        bus.subscribe("parapet/+/doors/#").await.map_err(|e| e.code).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(timeout(DEADLINE, subscription.granted()).await, Ok(Ok(())));
+    for topic in ["parapet/a/alerts", "parapet/a/doors/dock"] {
+        assert_eq!(acknowledged(bus, topic).await, Ok(()));
+    }
+    let received = timeout(DEADLINE, subscription.next()).await.ok().flatten();
+    let received = received.map(|message| (message.topic, message.payload, message.retained));
+    assert_eq!(
+        received,
+        Some(("parapet/a/doors/dock".to_owned(), "x".into(), false)),
+        "what the filter takes comes in"
+    );
+    assert_eq!(subscription.dropped(), 0);
+    for filter in ["", "parapet/#/alerts", "a+"] {
+        let told = bus.subscribe(filter).await.map(|_| ()).map_err(|e| (e.kind, e.code));
+        assert_eq!(told, Err((ErrorKind::Reject, "refused")), "{filter:?}");
+    }
+
     assert_eq!(timeout(DEADLINE, bus.close()).await, Ok(()), "it closes");
+    assert!(
+        timeout(DEADLINE, subscription.next()).await.is_ok_and(|message| message.is_none()),
+        "and ends what listens"
+    );
     assert!(!bus.is_connected());
     assert_eq!(timeout(DEADLINE, bus.connection_changed(true)).await, Ok(false));
     for error in [acknowledged(bus, "parapet/a/alerts").await, bus.publish_unacknowledged(message("a"))] {

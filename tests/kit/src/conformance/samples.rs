@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use parapet_contracts::{
-    Alert, Attribute, DetectionEvent, ErrorRecord, EvidenceRef, Object, Severity, Side, TimeSource, Timestamp, Track,
+    Alert, AlertChange, AlertUpdate, Attribute, DetectionEvent, ErrorRecord, EvidenceRef, Object, Severity, Side,
+    StreamEvent, TimeSource, Timestamp, Track,
     ports::store::{OutboxItem, Write},
 };
 use uuid::Uuid;
@@ -24,16 +25,18 @@ pub fn alert(number: u64, camera: &str, rule: &str, severity: Severity, seconds:
     Alert {
         id: id(number),
         site: "harbour".parse().unwrap(),
-        camera: camera.parse().unwrap(),
+        camera: Some(camera.parse().unwrap()),
         rule: rule.parse().unwrap(),
-        model: "people".parse().unwrap(),
+        model: Some("people".parse().unwrap()),
         severity,
+        title: Some("Intruder".to_owned()),
+        key: Some(camera.to_owned()),
         message: "1 person in “yard” – since 3 s".to_owned(),
         ts: time(seconds),
         ts_source: TimeSource::Rtcp,
         since: time(seconds),
         raised_at: time(seconds),
-        frame: number,
+        frame: Some(number),
         event: id(number + 1_000_000),
         width: 1280,
         height: 720,
@@ -65,6 +68,35 @@ pub fn event(number: u64, camera: &str, seconds: u64) -> Arc<DetectionEvent> {
         ended: vec![],
         still_s: 0.0,
         update: None,
+    })
+}
+
+/// What became of the alert `number`, `seconds` after [`time`]`(0)`; `nth` makes its id.
+pub fn update(number: u64, nth: u64, change: AlertChange, seconds: u64) -> AlertUpdate {
+    AlertUpdate {
+        id: id(number * 1_000 + nth),
+        alert: id(number),
+        site: "harbour".parse().unwrap(),
+        camera: Some("gate".parse().unwrap()),
+        rule: "intruder".parse().unwrap(),
+        change,
+        severity: Severity::Critical,
+        ts: time(seconds),
+        recorded_at: time(seconds),
+        by: Some("ann".to_owned()),
+        note: Some("on my way".to_owned()),
+    }
+}
+
+/// A message of a stream, `seconds` after [`time`]`(0)`.
+pub fn row(number: u64, stream: &str, seconds: u64) -> Arc<StreamEvent> {
+    Arc::new(StreamEvent {
+        id: id(number),
+        site: "harbour".parse().unwrap(),
+        stream: stream.parse().unwrap(),
+        ts: time(seconds),
+        topic: Some("doors/dock".to_owned()),
+        data: [("open".to_owned(), true.into()), ("n".to_owned(), number.into())].into_iter().collect(),
     })
 }
 

@@ -5,12 +5,12 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use parapet_contracts::{
-    ErrorKind, Severity,
+    AlertChange, CameraId, ErrorKind, Severity,
     ports::store::{AlertQuery, Batch, Durability, ErrorQuery, Retention, StorePort, Write},
 };
 use uuid::Uuid;
 
-use super::samples::{alert, append, error, event, id, item, time};
+use super::samples::{alert, append, error, event, id, item, row, time, update};
 
 /// Makes one `#[test]` of each check. The closure gives `(guard, store)`.
 #[macro_export]
@@ -25,6 +25,9 @@ macro_rules! store_conformance {
             paging_goes_on_while_alerts_are_written
             alerts_of_the_same_instant_are_all_paged
             a_bad_cursor_is_refused
+            what_became_of_an_alert_is_kept_in_order
+            rows_are_read_by_time
+            what_is_kept_is_found_again
             events_are_read_by_camera_and_time
             events_written_again_are_one_event
             an_error_record_replaces_the_one_with_its_id
@@ -132,8 +135,8 @@ pub fn alerts_are_filtered(store: &dyn StorePort) {
         assert_eq!(all_alerts(store, &query), ids, "{query:?}");
     };
     let query = || AlertQuery { limit: 4, ..Default::default() };
-    let gate = "gate".parse().unwrap();
-    expect(AlertQuery { camera: Some("gate".parse().unwrap()), ..query() }, &|a| a.camera == gate);
+    let gate: CameraId = "gate".parse().unwrap();
+    expect(AlertQuery { camera: Some("gate".parse().unwrap()), ..query() }, &|a| a.camera.as_ref() == Some(&gate));
     expect(AlertQuery { rule: Some("b".parse().unwrap()), ..query() }, &|a| a.rule.as_str() == "b");
     expect(AlertQuery { at_least: Some(Severity::Warning), ..query() }, &|a| a.severity >= Severity::Warning);
     expect(AlertQuery { since: Some(time(5)), ..query() }, &|a| a.raised_at >= time(5));
@@ -147,7 +150,9 @@ pub fn alerts_are_filtered(store: &dyn StorePort) {
             ..query()
         },
         &|a| {
-            a.camera.as_str() == "dock" && a.severity >= Severity::Warning && (time(3)..time(20)).contains(&a.raised_at)
+            a.camera.as_ref().is_some_and(|c| c.as_str() == "dock")
+                && a.severity >= Severity::Warning
+                && (time(3)..time(20)).contains(&a.raised_at)
         },
     );
 }
@@ -192,6 +197,64 @@ pub fn a_bad_cursor_is_refused(store: &dyn StorePort) {
             assert!(refused.text.len() < 300, "the text repeats the input: {}", refused.text);
         }
     }
+}
+
+/// Oldest first, each alert's own, once each; they go with their alert.
+pub fn what_became_of_an_alert_is_kept_in_order(store: &dyn StorePort) {
+    let alerts = [1, 2].map(|n| Write::Alert(alert(n, "gate", "intruder", Severity::Info, n)));
+    commit(store, alerts.to_vec());
+    let updates = [
+        update(1, 2, AlertChange::Resolved, 30),
+        update(1, 1, AlertChange::Acknowledged, 20),
+        update(2, 1, AlertChange::Escalated, 25),
+    ];
+    commit(store, updates.iter().cloned().map(Write::AlertUpdate).collect());
+    commit(store, vec![Write::AlertUpdate(updates[0].clone())]);
+    assert_eq!(store.alert_updates(id(1)).unwrap(), [updates[1].clone(), updates[0].clone()]);
+    assert_eq!(store.alert_updates(id(2)).unwrap(), [updates[2].clone()]);
+    assert_eq!(store.alert_updates(id(3)).unwrap(), []);
+    assert_eq!(all_alerts(store, &AlertQuery { limit: 5, ..Default::default() }).len(), 2, "they are no alerts");
+    store.retain(&retention(Duration::from_secs(100), u64::MAX), time(102)).unwrap();
+    assert_eq!(store.alert_updates(id(1)).unwrap(), []);
+    assert_eq!(store.alert_updates(id(2)).unwrap().len(), 1);
+}
+
+/// Rows of all streams, merged by time; they go by age as events do, and are no events.
+pub fn rows_are_read_by_time(store: &dyn StorePort) {
+    let rows = [row(1, "doors", 10), row(2, "sensors", 5), row(3, "doors", 20), row(4, "doors-east", 7)];
+    commit(store, rows.iter().cloned().map(Write::Row).collect());
+    let read = |from, to, limit| -> Vec<Uuid> {
+        store.rows(time(from)..time(to), limit).unwrap().iter().map(|row| row.id).collect()
+    };
+    assert_eq!(read(0, 100, 10), [2, 4, 1, 3].map(id));
+    assert_eq!(read(0, 100, 2), [2, 4].map(id));
+    assert_eq!(read(7, 20, 10), [4, 1].map(id));
+    assert!(read(20, 20, 10).is_empty());
+    assert_eq!(store.rows(time(10)..time(11), 1).unwrap(), [rows[0].as_ref().clone()]);
+    assert!(store.events(None, time(0)..time(100), 10).unwrap().is_empty());
+    assert_eq!(store.usage().unwrap().events, 0);
+    store.retain(&retention(Duration::from_secs(100), u64::MAX), time(108)).unwrap();
+    assert_eq!(read(0, 100, 10), [1, 3].map(id));
+}
+
+/// The last value under each key, until it is taken away; retention touches none.
+pub fn what_is_kept_is_found_again(store: &dyn StorePort) {
+    let keep = |key: &str, value: Option<&str>| Write::Keep { key: key.to_owned(), value: value.map(str::to_owned) };
+    assert_eq!(store.kept("rule/a").unwrap(), None);
+    commit(store, vec![keep("rule/a", Some("1")), keep("rule/b", Some("ü")), keep("silence/x", Some(""))]);
+    commit(store, vec![keep("rule/a", Some("2")), keep("rule/a-long", Some("3"))]);
+    assert_eq!(store.kept("rule/a").unwrap().as_deref(), Some("2"));
+    let below = |prefix: &str| store.kept_below(prefix).unwrap();
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(below("rule/"), [pair("rule/a", "2"), pair("rule/a-long", "3"), pair("rule/b", "ü")]);
+    assert_eq!(below(""), [below("rule/"), vec![pair("silence/x", "")]].concat());
+    store.retain(&retention(Duration::from_secs(1), 0), time(1_000_000)).unwrap();
+    commit(store, vec![keep("rule/a", None), keep("nobody", None)]);
+    assert_eq!(below("rule/"), [pair("rule/a-long", "3"), pair("rule/b", "ü")]);
+}
+
+fn retention(age: Duration, events_bytes: u64) -> Retention {
+    Retention { events_for: age, events_bytes, alerts_for: age, errors_for: age }
 }
 
 /// Oldest first; the end of the time is exclusive; one camera or all.

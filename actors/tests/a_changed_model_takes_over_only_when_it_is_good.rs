@@ -1,0 +1,325 @@
+//! A model's file changes at a running site, with fakes of its ports: the new model is loaded and checked beside the old one, which
+//! goes on looking; it takes its place when it is good, and changes nothing when it is not. Fault 18, too: no memory for the new one
+//! (what a GPU's driver would say is said by a fake of the inference port's error: there is no GPU here).
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use parapet_actors::{
+    journal::Journal,
+    model::{Engine, EngineError, EngineFactory, ModelChange, ModelStatus, Seen, View},
+    ports::{Ports, SinkFactory},
+    site::Site,
+    store::{AlertObserver, Timeline},
+    topology,
+};
+use parapet_config::{Model, Secrets, SiteConfig, SlotConfig, Uploader, load};
+use parapet_contracts::{
+    Alert, CaptureTime, Clock, ErrorKind, ErrorRecord, ModelId, SystemClock, TimeSource, Timestamp,
+    camera::SourceSpec,
+    ports::{
+        inference::InferenceError,
+        media::{Attention, MediaError, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
+        probe::NoProbe,
+        sink::SinkPort,
+        store::{ErrorQuery, JournalFile, StoreError, StorePort},
+    },
+};
+use parapet_supervision::NodeState;
+use parapet_testkit::{
+    MemoryBus, MemoryEvidence, MemoryStore,
+    media::grey,
+    wait::{PATIENCE, until_async},
+};
+use parking_lot::{Condvar, Mutex};
+
+/// A camera that sends 50 frames a second for as long as it is open.
+struct Cameras;
+
+struct Playing(Arc<AtomicBool>);
+
+impl MediaPort for Cameras {
+    fn open(&self, _: &SourceSpec, sink: Arc<dyn MediaSink>) -> Result<Box<dyn MediaStream>, MediaError> {
+        let open = Arc::new(AtomicBool::new(true));
+        let playing = Arc::clone(&open);
+        std::thread::spawn(move || {
+            let mut index = 0;
+            while playing.load(Ordering::SeqCst) {
+                let capture = CaptureTime { at: Timestamp::now(), source: TimeSource::Pts };
+                sink.frame(MediaFrame { index, pts: index as f64 / 50.0, capture, picture: grey(8, 8) });
+                index += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        Ok(Box::new(Playing(open)))
+    }
+}
+
+impl MediaStream for Playing {
+    fn stats(&self) -> MediaStats {
+        MediaStats::default()
+    }
+
+    fn set_attention(&self, _: Attention) {}
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Engines that do what the first label of their model says, and note under which label each frame of a camera was looked at.
+#[derive(Clone, Default)]
+struct Scripted(Arc<Script>);
+
+#[derive(Default)]
+struct Script {
+    looks: Mutex<Vec<String>>,
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Scripted {
+    fn looks(&self) -> Vec<String> {
+        self.0.looks.lock().clone()
+    }
+
+    /// Lets the models go on whose loading waits.
+    fn open(&self) {
+        *self.0.open.lock() = true;
+        self.0.opened.notify_all();
+    }
+}
+
+impl EngineFactory for Scripted {
+    fn build(&self, model: &Model, _: &SlotConfig) -> Result<Box<dyn Engine>, EngineError> {
+        let label = model.io.labels.as_ref().unwrap()[0].clone();
+        match label.as_str() {
+            "corrupt" => {
+                let text = "people.onnx is no model".to_owned();
+                return Err(EngineError { kind: ErrorKind::Fatal, code: "corrupt", text });
+            }
+            "too-big" => {
+                let text = "model people.onnx: CUDA_ERROR_OUT_OF_MEMORY".to_owned();
+                return Err(InferenceError { kind: ErrorKind::Retry, code: "out_of_memory", text }.into());
+            }
+            "panics" => panic!("a bug in a library"),
+            slow if slow.starts_with("slow") => {
+                let mut open = self.0.open.lock();
+                while !*open {
+                    self.0.opened.wait(&mut open);
+                }
+            }
+            _ => {}
+        }
+        Ok(Box::new(Looker { label, script: self.clone() }))
+    }
+}
+
+struct Looker {
+    label: String,
+    script: Scripted,
+}
+
+impl Engine for Looker {
+    fn look(&mut self, views: &[View<'_>]) -> Vec<Result<Seen, EngineError>> {
+        let look = |view: &View<'_>| {
+            // What a model is checked with is larger than the cameras' pictures.
+            if view.picture.width == 8 {
+                self.script.0.looks.lock().push(self.label.clone());
+            }
+            match self.label.as_str() {
+                "nan" => Ok(Seen { refused: vec![("not_finite", 84)], ..Seen::default() }),
+                "odd" => Err(EngineError { kind: ErrorKind::Reject, code: "shape", text: "an odd shape".to_owned() }),
+                _ => Ok(Seen::default()),
+            }
+        };
+        views.iter().map(look).collect()
+    }
+
+    fn description(&self) -> String {
+        self.label.clone()
+    }
+}
+
+/// What no scenario here uses.
+struct Nothing;
+
+impl SinkFactory for Nothing {
+    fn build(&self, _: &Uploader) -> Result<Arc<dyn SinkPort>, String> {
+        Err("no sinks here".to_owned())
+    }
+}
+
+impl AlertObserver for Nothing {
+    fn durable(&self, _: &Alert, _: &Timeline) {}
+}
+
+impl JournalFile for Nothing {
+    fn append(&self, _: &ErrorRecord) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn take_in(&self, _: &dyn StorePort) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+}
+
+struct Running {
+    folder: tempfile::TempDir,
+    site: Arc<Site>,
+    script: Scripted,
+    store: Arc<MemoryStore>,
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+fn model(folder: &Path, id: &str, label: &str) {
+    write(folder, &format!("models/{id}.yaml"), &format!("file: models/people.onnx\nlabels: [{label}]\n"));
+}
+
+fn config(folder: &Path) -> SiteConfig {
+    load(folder, &NoProbe, &Secrets::standard()).unwrap_or_else(|e| panic!("{e}")).config
+}
+
+/// A site with a model `people` at `gate`, and another at `dock`.
+async fn start() -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "site.yaml", "site: {id: yard}\n");
+    write(folder.path(), "models/people.onnx", "x");
+    model(folder.path(), "people", "one");
+    model(folder.path(), "other", "other");
+    write(folder.path(), "cameras/gate.yaml", "source: rtsp://camera/stream\nmodels: [people]\n");
+    write(folder.path(), "cameras/dock.yaml", "source: rtsp://camera/stream\nmodels: [other]\n");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let (script, store) = (Scripted::default(), Arc::new(MemoryStore::new()));
+    let ports = Ports {
+        media: Arc::new(Cameras),
+        engines: Arc::new(script.clone()),
+        store: store.clone(),
+        journal_file: Arc::new(Nothing),
+        evidence: Arc::new(MemoryEvidence::new()),
+        bus: Arc::new(MemoryBus::new()),
+        lines: Arc::new(parapet_testkit::MemoryLines::default()),
+        sinks: Arc::new(Nothing),
+        alerts: Arc::new(Nothing),
+        clock: Arc::clone(&clock),
+    };
+    let site = topology::start(config(folder.path()), ports, Journal::new(clock), |_| Vec::new()).await.unwrap();
+    assert_eq!(site.settled(PATIENCE).await, [] as [String; 0]);
+    let running = Running { folder, site, script, store };
+    running.looks_again("one").await;
+    running
+}
+
+impl Running {
+    async fn change(&self, label: &str) {
+        model(self.folder.path(), "people", label);
+        self.site.apply(config(self.folder.path())).await;
+    }
+
+    fn status(&self, id: &str) -> ModelStatus {
+        self.site.models()[&ModelId::new(id).unwrap()].status()
+    }
+
+    /// Waits for some more looks under a label.
+    async fn looks_again(&self, label: &str) {
+        let count = || self.script.looks().iter().filter(|look| *look == label).count();
+        let goal = count() + 10;
+        until_async(&format!("{label} looks"), PATIENCE, || count() >= goal).await;
+    }
+
+    /// Nothing that runs has noticed anything.
+    fn nobody_noticed(&self) {
+        for id in ["people", "other"] {
+            let tree = self.site.tree();
+            let slot = tree.find(&format!("models/{id}/slot-0")).unwrap();
+            assert_eq!((slot.state, slot.restarts), (NodeState::Running, 0), "{id}");
+            assert_eq!(self.status(id).failures, 0, "{id}");
+            assert!(self.status(id).cameras.iter().all(|camera| camera.failed == 0), "{id}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_old_model_looks_while_the_new_one_is_loaded_and_then_the_new_one_does() {
+    let running = start().await;
+    running.change("slow").await;
+    assert_eq!(running.status("people").change, Some(ModelChange::Loading));
+    running.looks_again("one").await;
+    running.script.open();
+    running.looks_again("slow").await;
+    assert_eq!(running.status("people").change, None);
+    assert_eq!(running.status("people").description.as_deref(), Some("slow"));
+    running.nobody_noticed();
+    let looks: Vec<_> = running.script.looks().into_iter().filter(|look| look != "other").collect();
+    let first_new = looks.iter().position(|look| look == "slow").unwrap();
+    assert!(
+        looks[..first_new].iter().all(|look| look == "one") && looks[first_new..].iter().all(|look| look == "slow")
+    );
+    running.site.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_model_that_is_no_good_changes_nothing_and_is_told_and_its_mended_file_is_taken() {
+    let running = start().await;
+    for (label, why) in [
+        ("corrupt", "people.onnx is no model"),
+        ("nan", "84 of its answers to an empty picture are no numbers"),
+        ("odd", "an odd shape"),
+        ("too-big", "CUDA_ERROR_OUT_OF_MEMORY"),
+        ("panics", "a bug in a library"),
+    ] {
+        running.change(label).await;
+        let refused =
+            || matches!(running.status("people").change, Some(ModelChange::Refused { text }) if text.contains(why));
+        until_async(&format!("{label} is refused"), PATIENCE, refused).await;
+        let journalled = || {
+            running
+                .store
+                .errors(&ErrorQuery { limit: 100, ..ErrorQuery::default() })
+                .unwrap()
+                .items
+                .iter()
+                .any(|r| r.actor == "models/people" && r.text.contains(why))
+        };
+        until_async(&format!("{label} is journalled"), PATIENCE, journalled).await;
+        running.looks_again("one").await;
+        running.looks_again("other").await;
+        running.nobody_noticed();
+    }
+    assert!(!running.script.looks().iter().any(|look| look == "nan" || look == "odd"), "no frame was shown to them");
+    running.change("two").await;
+    running.looks_again("two").await;
+    assert_eq!(running.status("people").change, None);
+    running.nobody_noticed();
+    running.site.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_changes_the_last_one_counts_whichever_is_loaded_first() {
+    let running = start().await;
+    running.change("slow").await;
+    running.change("two").await;
+    running.looks_again("two").await;
+    running.script.open();
+    // What has loaded last would show here.
+    running.looks_again("two").await;
+    running.looks_again("two").await;
+    assert!(!running.script.looks().iter().any(|look| look == "slow"));
+    assert_eq!(running.status("people").description.as_deref(), Some("two"));
+    running.nobody_noticed();
+    running.site.shutdown(Duration::from_secs(10)).await;
+}
