@@ -93,8 +93,10 @@ fn a_window_of_a_running_site_is_an_alert_with_its_picture_and_a_replay_agrees()
 fn examples(folder: &Path) {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md")).unwrap();
     for block in page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
-        let name = block.lines().next().unwrap().strip_prefix("# rules/").unwrap();
-        fs::write(folder.join(name), block).unwrap();
+        let name = block.lines().next().unwrap().strip_prefix("# ").unwrap();
+        let path = folder.join(name.strip_prefix("rules/").unwrap_or(name));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, block).unwrap();
     }
 }
 

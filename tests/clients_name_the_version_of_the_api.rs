@@ -12,6 +12,7 @@ fn each_way_to_name_a_version_works_on_a_running_site() {
         .file("models/none.yaml", "kind: null\n")
         .file("cameras/ball.yaml", "source: test://ball?size=64x48&fps=5\nmodels: [none]\n");
     let _site = RunningSite::start(PARAPET, &folder);
+    rustls::crypto::ring::default_provider().install_default().unwrap();
     let client = reqwest::blocking::Client::new();
     let ask = |path: &str, accept: &str| {
         let request = client.get(format!("http://{}{path}", folder.http())).header("accept", accept);
