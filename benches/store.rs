@@ -25,7 +25,10 @@ use parapet_actors::{
     store::{StoreHandle, StoreSettings, StoreWriter},
     worker::Worker,
 };
-use parapet_contracts::{Severity, SystemClock, ports::store::Retention};
+use parapet_contracts::{
+    Severity, SystemClock,
+    ports::store::{Retention, Write},
+};
 use parapet_store_rocksdb::{FallbackJournal, RocksStore, StoreOptions};
 use parapet_supervision::{ChildSpec, StartContext, SupervisorHandle, SupervisorSpec};
 use parapet_testkit::conformance::samples::{alert, id, item, time};
@@ -123,7 +126,7 @@ impl Store {
                         let n = next.fetch_add(1, Ordering::Relaxed);
                         let mut alert = alert(0, "gate", "r", Severity::Info, 0);
                         (alert.id, alert.raised_at) = (id(n), time(n));
-                        handle.append_alert(alert, vec![("bus".to_owned(), item(n))]).await.unwrap();
+                        handle.append(vec![Write::Alert(alert)], vec![("bus".to_owned(), item(n))]).await.unwrap();
                     }
                 })
             })

@@ -6,7 +6,7 @@ use std::{
 };
 
 use parapet_contracts::{
-    Alert, CameraId, DetectionEvent, ErrorRecord, Timestamp,
+    Alert, AlertUpdate, CameraId, DetectionEvent, ErrorRecord, StreamEvent, Timestamp,
     ports::store::{
         AlertQuery, Batch, ErrorQuery, OutboxEntry, Page, Removed, Retention, StoreError, StorePort, StoreUsage,
     },
@@ -51,6 +51,22 @@ impl<S: StorePort> StorePort for Counting<S> {
         limit: usize,
     ) -> Result<Vec<DetectionEvent>, StoreError> {
         self.store.events(camera, within, limit)
+    }
+
+    fn alert_updates(&self, alert: uuid::Uuid) -> Result<Vec<AlertUpdate>, StoreError> {
+        self.store.alert_updates(alert)
+    }
+
+    fn rows(&self, within: Range<Timestamp>, limit: usize) -> Result<Vec<StreamEvent>, StoreError> {
+        self.store.rows(within, limit)
+    }
+
+    fn kept(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.store.kept(key)
+    }
+
+    fn kept_below(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        self.store.kept_below(prefix)
     }
 
     fn errors(&self, query: &ErrorQuery) -> Result<Page<ErrorRecord>, StoreError> {

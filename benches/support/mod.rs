@@ -54,10 +54,36 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// A value that was seen once.
+    pub fn one(value: f64) -> Self {
+        Self { median: value, low: value, high: value }
+    }
+
     /// Of at least one value.
     pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         Self { median: values[values.len() / 2], low: values[0], high: values[values.len() - 1] }
+    }
+}
+
+/// What a figure should hold.
+#[derive(Debug, Clone, Copy)]
+enum Hold {
+    Below(f64),
+    AtLeast(f64),
+}
+
+impl Hold {
+    fn number(self) -> f64 {
+        let (Self::Below(number) | Self::AtLeast(number)) = self;
+        number
+    }
+
+    fn sign(self) -> char {
+        match self {
+            Self::Below(_) => '<',
+            Self::AtLeast(_) => '≥',
+        }
     }
 }
 
@@ -71,7 +97,7 @@ struct Row {
     figure: String,
     seen: Spread,
     unit: &'static str,
-    hold: Option<f64>,
+    hold: Option<Hold>,
 }
 
 impl Figures {
@@ -87,6 +113,20 @@ impl Figures {
 
     /// A value that was seen several times. `hold` is what it should stay below.
     pub fn spread(&mut self, figure: &str, seen: Spread, unit: &'static str, hold: Option<f64>) {
+        self.row(figure, seen, unit, hold.map(Hold::Below));
+    }
+
+    /// A value that was seen several times, and should not fall below `hold`.
+    pub fn at_least(&mut self, figure: &str, seen: Spread, unit: &'static str, hold: f64) {
+        self.row(figure, seen, unit, Some(Hold::AtLeast(hold)));
+    }
+
+    /// Something that could not be measured, and why.
+    pub fn missing(&self, figure: &str, why: &str) {
+        eprintln!("   {figure}: not measured: {why}");
+    }
+
+    fn row(&mut self, figure: &str, seen: Spread, unit: &'static str, hold: Option<Hold>) {
         eprintln!("   {figure}: {:.3} {unit}", seen.median);
         self.rows.push(Row { figure: figure.to_owned(), seen, unit, hold });
     }
@@ -97,7 +137,7 @@ impl Figures {
         eprintln!("\n{}; load average {}", self.bench, load.trim());
         eprintln!("| figure | hold | seen | lowest – highest |\n|---|---|---|---|");
         for Row { figure, seen, unit, hold } in &self.rows {
-            let hold = hold.map_or_else(String::new, |hold| format!("< {hold} {unit}"));
+            let hold = hold.map_or_else(String::new, |hold| format!("{} {} {unit}", hold.sign(), hold.number()));
             let spread = if seen.low < seen.high {
                 format!("{} – {}", short(seen.low), short(seen.high))
             } else {
@@ -110,7 +150,7 @@ impl Figures {
                 "{}",
                 serde_json::json!({
                     "bench": self.bench, "figure": figure, "seen": seen.median, "low": seen.low, "high": seen.high,
-                    "unit": unit, "hold": hold,
+                    "unit": unit, "hold": hold.map(Hold::number),
                 })
             );
         }
@@ -125,4 +165,19 @@ fn short(value: f64) -> String {
         v if v >= 1.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
     }
+}
+
+/// Processor time of all child processes that have ended and were waited for; in steps of 10 ms.
+pub fn cpu_of_children() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").expect("this process runs");
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
+    let ticks: f64 = fields[13..15].iter().map(|field| field.parse::<f64>().unwrap()).sum();
+    Duration::from_secs_f64(ticks / TICKS)
+}
+
+/// How many threads a process has.
+pub fn threads_of(pid: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("Threads:")).unwrap();
+    line.trim().parse().unwrap()
 }
