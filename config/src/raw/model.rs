@@ -107,6 +107,14 @@ pub(crate) enum RawLayout {
     N7,
     /// TensorFlow's Object Detection API (SSD): boxes, classes from 1, scores, a count.
     Tfod,
+    /// TensorRT's EfficientNMS: a count, boxes in pixels, scores, classes from 0.
+    EfficientNms,
+    /// OpenMMLab (RTMDet): `dets` `[1, n, 5]` and `labels` `[1, n]`.
+    Mmdet,
+    /// torchvision's detectors: `boxes` `[n, 4]`, `labels` `[n]`, `scores` `[n]`.
+    Torchvision,
+    /// PaddleDetection with its suppression: `[n, 6]` with class, score, left, top, right, bottom, and a count.
+    Paddle,
     /// NanoDet: scores and distances for each of three strides.
     Nanodet,
     /// NanoDet-Plus: `[1, cells, classes + 32]`.
@@ -142,6 +150,10 @@ impl RawLayout {
             Self::End2end => "end2end",
             Self::N7 => "n7",
             Self::Tfod => "tfod",
+            Self::EfficientNms => "efficient_nms",
+            Self::Mmdet => "mmdet",
+            Self::Torchvision => "torchvision",
+            Self::Paddle => "paddle",
             Self::Nanodet => "nanodet",
             Self::NanodetPlus => "nanodet_plus",
             Self::Picodet => "picodet",

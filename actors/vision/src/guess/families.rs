@@ -29,7 +29,9 @@ pub(super) fn of_layout(name: &str) -> Option<Family> {
         "fastestdet" => Family::FastestDet,
         "tfod" => Family::TensorFlow,
         "rtdetr" => Family::RtDetr,
-        "detr" | "detr_sigmoid" | "classifier" | "embedding" => Family::ImageNet,
+        "torchvision" => Family::RtDetr,
+        "paddle" => Family::PicoDet,
+        "detr" | "detr_sigmoid" | "classifier" | "embedding" | "mmdet" => Family::ImageNet,
         "face" => Family::Face,
         _ => return None,
     })
@@ -80,6 +82,24 @@ fn several_outputs(clues: &Clues<'_>, named: &Overrides, size: SizePx) -> Option
     }
     if pairs(outputs, 4).is_some() {
         return found("picodet", Family::PicoDet, 0.93, "scores and distances for each of four strides");
+    }
+    if fits("efficient_nms") && (called(&["det_"]) || called(&["num_dets"])) {
+        let why = "a count, boxes, scores and classes, named as EfficientNMS names them";
+        return found("efficient_nms", yolo_family(clues), 0.95, why);
+    }
+    if fits("mmdet") && !fits("tfod") {
+        return found("mmdet", Family::ImageNet, 0.9, "boxes with their scores, and labels, as OpenMMLab has them");
+    }
+    if fits("torchvision") {
+        return found(
+            "torchvision",
+            Family::RtDetr,
+            0.85,
+            "boxes, labels and scores without a batch, as torchvision has them",
+        );
+    }
+    if fits("paddle") {
+        return found("paddle", Family::PicoDet, 0.88, "rows of six and their count, as PaddleDetection has them");
     }
     if fits("rtdetr") && clues.signature.inputs.len() == 2 {
         return found("rtdetr", Family::RtDetr, 0.97, "labels, boxes and scores, and an input for the picture's size");

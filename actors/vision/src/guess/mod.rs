@@ -195,7 +195,7 @@ fn find_labels(
         }
         (None, _, Some(91)) => (coco_by_number(), 0.85, "91 classes: COCO's by their own numbers".into()),
         (None, _, Some(1)) if layout == "face" => (vec!["face".into()], 0.9, "the one class of such models".into()),
-        (None, _, None) if layout == "tfod" && !families::begins_as_yolox(clues) => {
+        (None, _, None) if (layout == "tfod" || layout == "torchvision") && !families::begins_as_yolox(clues) => {
             let names = coco_by_number().split_off(1);
             (names, 0.5, "the model doesn't tell its classes; COCO's by their own numbers are the most common".into())
         }

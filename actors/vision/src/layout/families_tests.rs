@@ -78,6 +78,52 @@ fn sees(layout: &str, outputs: &[Tensor], want: &[(&str, f32, [f32; 4])]) -> Vec
 
 const BOX: [f32; 4] = [8.0, 16.0, 24.0, 48.0];
 
+/// [`BOX`], then one with a score that is too low, and what is no box behind them.
+fn three(scores: bool) -> Vec<f32> {
+    let [x1, y1, x2, y2] = BOX;
+    let rows = [(0.9, [x1, y1, x2, y2]), (0.2, [0.0, 0.0, 9.0, 9.0]), (0.8, [0.0, 0.0, 5.0, 5.0])];
+    rows.into_iter().flat_map(|(score, b)| b.into_iter().chain(scores.then_some(score))).collect()
+}
+
+#[test]
+fn efficient_nms_counts_what_it_found_and_its_classes_begin_at_0() {
+    let outputs = [
+        ("num_dets", vec![1, 1], vec![2.0]),
+        ("det_boxes", vec![1, 3, 4], three(false)),
+        ("det_scores", vec![1, 3], vec![0.9, 0.2, 0.8]),
+        ("det_classes", vec![1, 3], vec![2.0, 0.0, 1.0]),
+    ];
+    sees("efficient_nms", &outputs, &[("c", 0.9, BOX)]);
+    let lies = [("num_dets", vec![1, 1], vec![9.0]), outputs[1].clone(), outputs[2].clone(), outputs[3].clone()];
+    assert_eq!(decode("efficient_nms", &lies).unwrap_err().reason, Reason::WrongShape);
+}
+
+#[test]
+fn mmdet_has_scores_beside_boxes_and_labels_apart() {
+    let outputs = [("dets", vec![1, 3, 5], three(true)), ("labels", vec![1, 3], vec![1.0, 0.0, 7.0])];
+    let refused = sees("mmdet", &outputs, &[("b", 0.9, BOX)]);
+    assert_eq!(refused, [Refused { reason: Reason::BadClass, count: 1 }]);
+}
+
+#[test]
+fn torchvision_has_no_batch_and_a_background() {
+    let outputs = [
+        ("boxes", vec![3, 4], three(false)),
+        ("labels", vec![3], vec![3.0, 1.0, 0.0]),
+        ("scores", vec![3], vec![0.9, 0.2, 0.8]),
+    ];
+    let refused = sees("torchvision", &outputs, &[("c", 0.9, BOX)]);
+    assert_eq!(refused, [Refused { reason: Reason::BadClass, count: 1 }], "the background is no object");
+}
+
+#[test]
+fn paddle_puts_class_and_score_first() {
+    let [x1, y1, x2, y2] = BOX;
+    let rows = vec![1.0, 0.9, x1, y1, x2, y2, -1.0, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9, 0.0, 0.0, 5.0, 5.0];
+    let outputs = [("multiclass_nms3_0.tmp_0", vec![3, 6], rows), ("multiclass_nms3_0.tmp_2", vec![1], vec![2.0])];
+    sees("paddle", &outputs, &[("b", 0.9, BOX)]);
+}
+
 #[test]
 fn end_to_end_rows_keep_what_the_model_kept_and_count_classes_without_a_name() {
     // Two of a class overlap wholly but for a row: the model meant both.
@@ -247,6 +293,15 @@ fn shapes(layout: &str) -> Vec<(&'static str, Vec<usize>)> {
         "end2end" => vec![("output", vec![1, 9, 6])],
         "n7" => vec![("output", vec![9, 7])],
         "tfod" => vec![("boxes", vec![1, 9, 4]), ("classes", vec![1, 9]), ("scores", vec![1, 9])],
+        "efficient_nms" => vec![
+            ("num_dets", vec![1, 1]),
+            ("det_boxes", vec![1, 9, 4]),
+            ("det_scores", vec![1, 9]),
+            ("det_classes", vec![1, 9]),
+        ],
+        "mmdet" => vec![("dets", vec![1, 9, 5]), ("labels", vec![1, 9])],
+        "torchvision" => vec![("boxes", vec![9, 4]), ("labels", vec![9]), ("scores", vec![9])],
+        "paddle" => vec![("boxes", vec![9, 6]), ("count", vec![1])],
         "nanodet" => head(&[8, 16, 32]),
         "picodet" => head(&[8, 16, 32, 64]),
         "nanodet_plus" => vec![("output", vec![1, 85, 35])],

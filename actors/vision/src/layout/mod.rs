@@ -7,18 +7,22 @@ mod boxes_scores;
 mod candidates;
 mod classifier;
 mod detr;
+mod efficient_nms;
 mod embedding;
 mod end2end;
 mod face;
 mod fastestdet;
 mod heads;
+mod mmdet;
 mod n7;
 mod nanodet;
 mod nanodet_plus;
+mod paddle;
 mod picodet;
 mod rtdetr;
 mod tensors;
 mod tfod;
+mod torchvision;
 mod whole;
 mod yolov5;
 mod yolov8;
@@ -46,6 +50,10 @@ pub const LAYOUTS: &[&dyn Layout] = &[
     &end2end::End2End,
     &n7::N7,
     &tfod::TfOd,
+    &efficient_nms::EfficientNms,
+    &mmdet::MmDet,
+    &torchvision::TorchVision,
+    &paddle::Paddle,
     &nanodet::NanoDet,
     &nanodet_plus::NanoDetPlus,
     &picodet::PicoDet,
