@@ -151,7 +151,10 @@ async fn another_actor_goes_on_where_the_failed_one_was() {
 
     // A site that stops in order leaves what the next one goes on from.
     let again = start(folder.path(), &store).await;
-    assert_eq!(again.rules()["counted"].status().stats.events, 4, "what it had counted");
+    until_async("it goes on from what it had counted", PATIENCE, || {
+        again.rules()["counted"].status().stats.events == 4
+    })
+    .await;
     assert_eq!(messages(&store).len(), 2, "nothing is told by a start alone");
     again.shutdown(PATIENCE).await;
     scenario.teardown();
