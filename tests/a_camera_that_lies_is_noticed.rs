@@ -197,7 +197,7 @@ fn clip(folder: &Path) {
 }
 
 #[test]
-fn a_covered_camera_degrades_its_site_and_a_rule_alerts_with_the_picture() {
+fn a_covered_camera_degrades_its_site_and_a_rule_alerts() {
     let site = SiteFolder::with("yard", "media: [media]\n");
     site.file("models/none.yaml", "kind: null\n")
         .file("cameras/gate.yaml", "source: media/clip.mp4\nmodels: [none]\n")

@@ -76,13 +76,6 @@ id!(/** An uploader: the name of its file in `uploaders/`. */ UploaderId);
 id!(/** A stream of other things than cameras: the name of its file in `streams/`. */ StreamId);
 id!(/** A table that rules look things up in: the name of its file in `tables/`. */ TableId);
 
-impl ModelId {
-    /// What stands for the model in an alert that no model led to: a camera's status did.
-    pub fn status() -> Self {
-        Self("status".into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -93,7 +86,6 @@ mod tests {
         for good in ["gate-north", "a", "0", "cam_2", &"x".repeat(63)] {
             assert_eq!(CameraId::new(good).unwrap().as_str(), good);
         }
-        assert!(is_valid_id(ModelId::status().as_str()));
         for bad in ["", "-a", "A", "a/b", "a+b", "#", "ü", "a b", "..", &"x".repeat(64)] {
             assert!(CameraId::new(bad).is_err(), "{bad:?} was taken");
         }
