@@ -63,14 +63,7 @@ fn decode_alone(film: &Path) -> f64 {
         .status()
         .expect("gst-launch-1.0");
     assert!(ended.success());
-    (cpu_of_children() - before).as_secs_f64() / seconds_of(film)
-}
-
-fn seconds_of(film: &Path) -> f64 {
-    let told = Command::new("gst-discoverer-1.0").arg(film).output().expect("gst-discoverer-1.0");
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    let line = told.lines().find_map(|line| line.trim().strip_prefix("Duration: ")).expect("a duration");
-    line.split(':').fold(0.0, |sum, part| sum * 60.0 + part.parse::<f64>().unwrap())
+    (cpu_of_children() - before).as_secs_f64() / pictures::seconds(film)
 }
 
 /// Processors that a camera costs, and the part of the wanted frames that were looked at.

@@ -1,9 +1,9 @@
 //! Pictures and films that the benchmark shows.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
 
@@ -51,7 +51,30 @@ pub fn part(picture: &Picture, width: u32, height: u32) -> Picture {
     Picture::from_vecs(width, height, picture.format, picture.colorimetry, planes).unwrap()
 }
 
-/// A film of 20 s at 30 frames a second in this size, made once from a shared video and kept in the cache.
+/// How long a film of 30 frames a second is: the time of its last frame, and that frame's own.
+pub fn seconds(film: &Path) -> f64 {
+    struct Last(Mutex<f64>, mpsc::Sender<()>);
+    impl MediaSink for Last {
+        fn frame(&self, frame: MediaFrame) {
+            *self.0.lock().unwrap() = frame.pts;
+        }
+        fn event(&self, event: MediaEvent) {
+            if matches!(event, MediaEvent::Ended | MediaEvent::Failed(_)) {
+                self.1.send(()).unwrap();
+            }
+        }
+    }
+    let (ended, end) = mpsc::channel();
+    let last = Arc::new(Last(Mutex::default(), ended));
+    let location = Location::File { path: film.to_owned(), pace: Pace::Fast, repeat: false };
+    let stream = GstMedia::new().unwrap().open(&SourceSpec::new(location), Arc::clone(&last) as _).unwrap();
+    end.recv_timeout(Duration::from_secs(120)).expect("the film ends");
+    drop(stream);
+    let seconds = *last.0.lock().unwrap() + 1.0 / 30.0;
+    seconds
+}
+
+/// A film at 30 frames a second in this size, made once from a shared video and kept in the cache.
 pub fn film(width: u32, height: u32) -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache/parapet");
     let cache = std::env::var_os("PARAPET_CACHE").map_or_else(home, PathBuf::from).join("clips");
