@@ -266,6 +266,9 @@ impl Detector {
         let size = self.settings.size;
         let mut candidates = Candidates::new(self.thresholds.clone(), size.width.max(size.height));
         layout.read(self.shape(), outputs, &mut candidates)?;
+        if layout.may_be_fractions() {
+            candidates.settle_units(size);
+        }
         let Candidates { kept, mut counts, .. } = candidates;
         let (width, height) = placement.picture;
         let mut boxes = Vec::with_capacity(kept.len());

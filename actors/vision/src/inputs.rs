@@ -30,7 +30,7 @@ pub(crate) struct Role {
 enum Meaning {
     /// `orig_target_sizes` of RT-DETR and D-FINE: width, height.
     WidthHeight,
-    /// `im_shape` of PaddleDetection: height, width.
+    /// `im_shape` of PaddleDetection, `image_shape` of YOLOv3 in ONNX's zoo: height, width.
     HeightWidth,
     /// `scale_factor` of PaddleDetection: the picture has its size already.
     Ones,
@@ -103,7 +103,7 @@ fn role(input: &TensorSpec) -> Result<Role, String> {
     let name = input.name.to_lowercase();
     let meaning = if ["target_size", "orig_size"].iter().any(|word| name.contains(word)) {
         Meaning::WidthHeight
-    } else if name.contains("im_shape") {
+    } else if ["im_shape", "image_shape"].iter().any(|word| name.contains(word)) {
         Meaning::HeightWidth
     } else if name.contains("scale_factor") {
         Meaning::Ones

@@ -84,6 +84,30 @@ pub const COCO: [&str; 80] = [
     "toothbrush",
 ];
 
+/// The 20 classes of Pascal VOC in their usual order.
+pub(crate) const VOC: [&str; 20] = [
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+];
+
 /// Numbers up to 90 that COCO's annotations leave unused.
 const COCO_GAPS: [usize; 11] = [0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83];
 

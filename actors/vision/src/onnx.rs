@@ -29,6 +29,8 @@ pub struct OnnxSummary {
     pub external_files: BTreeSet<PathBuf>,
     /// The operators between the last convolutions (or what stands for them) and the first output.
     pub tail: BTreeSet<String>,
+    /// The same for each output.
+    pub tails: Vec<BTreeSet<String>>,
     /// The operators that take the first input.
     pub head: BTreeSet<String>,
     /// The operators between the first input and the first convolutions.
@@ -108,10 +110,12 @@ impl OnnxSummary {
             .filter(|t| t.data_location == proto::EXTERNAL)
             .flat_map(|t| t.external_data.iter().filter(|e| e.key == "location").map(|e| PathBuf::from(&e.value)))
             .collect();
+        let tails: Vec<_> = outputs.iter().map(|output| tail(&graph.node, &output.name)).collect();
         Ok(Self {
             opset: model.opset_import.iter().filter(|o| matches!(&*o.domain, "" | "ai.onnx")).map(|o| o.version).max(),
             producer: format!("{} {}", model.producer_name, model.producer_version).trim().to_owned(),
-            tail: tail(&graph.node, outputs.first().map_or("", |o| &o.name)),
+            tail: tails.first().cloned().unwrap_or_default(),
+            tails,
             head: head(&graph.node, inputs.first().map_or("", |i| &i.name)),
             stem: stem(&graph.node, inputs.first().map_or("", |i| &i.name)),
             signature: ModelSignature {

@@ -107,11 +107,11 @@ pub(crate) enum RawLayout {
     N7,
     /// TensorFlow's Object Detection API (SSD): boxes, classes from 1, scores, a count.
     Tfod,
-    /// TensorRT's EfficientNMS: a count, boxes in pixels, scores, classes from 0.
+    /// TensorRT's EfficientNMS: a count, boxes, scores, classes from 0.
     EfficientNms,
     /// OpenMMLab (RTMDet): `dets` `[1, n, 5]` and `labels` `[1, n]`.
     Mmdet,
-    /// torchvision's detectors: `boxes` `[n, 4]`, `labels` `[n]`, `scores` `[n]`.
+    /// torchvision's detectors: `boxes` `[n, 4]`, `labels` `[n]` from 1, `scores` `[n]`.
     Torchvision,
     /// PaddleDetection with its suppression: `[n, 6]` with class, score, left, top, right, bottom, and a count.
     Paddle,
@@ -123,16 +123,46 @@ pub(crate) enum RawLayout {
     Picodet,
     /// FastestDet: `[1, 5 + classes, rows, columns]`.
     Fastestdet,
-    /// RT-DETR, D-FINE, DEIM: labels, boxes, scores.
+    /// RT-DETR, D-FINE, DEIM: labels from 0, boxes, scores.
     Rtdetr,
     /// DETR: logits with a last class for nothing, and boxes as fractions.
     Detr,
     /// RT-DETR and RF-DETR without their post-processing: logits for a sigmoid, and boxes as fractions.
     DetrSigmoid,
-    /// YOLO-NAS and others: boxes `[1, n, 4]` in pixels and scores apart.
+    /// YOLO-NAS and others: boxes `[1, n, 4]` and scores apart.
     BoxesScores,
+    /// ONNX's NonMaxSuppression: indices `[n, 3]`, and the boxes and scores that they choose from.
+    NmsIndices,
+    /// OpenVINO's and Caffe's SSD: `[1, 1, n, 7]` with batch, class from 1, score and corners as fractions.
+    DetectionOutput,
+    /// RT-DETR as Ultralytics exports it: `[1, queries, 4 + classes]`, boxes as fractions.
+    RtdetrRows,
+    /// YOLOX with an output, or three, for each of its grids.
+    YoloxHeads,
+    /// YOLOv5's raw heads: three outputs `[1, 3, rows, columns, 5 + classes]` on its anchors.
+    Yolov5Heads,
+    /// The same on the anchors of YOLOv7.
+    Yolov7Heads,
+    /// YOLOv8 without the end of its graph: distances in 16 bins and classes for each of its grids.
+    Yolov8Heads,
+    /// Darknet's YOLOv3 and v4, raw: three outputs `[1, 3 × (5 + classes), rows, columns]`.
+    Yolov3Heads,
+    /// Darknet's tiny YOLOv3, raw: two such outputs.
+    Yolov3TinyHeads,
+    /// Darknet's tiny YOLOv2 of Pascal VOC, raw: `[1, 5 × (5 + classes), rows, columns]`.
+    Yolov2,
+    /// CenterNet: a heat map, sizes and offsets.
+    Centernet,
+    /// SSD without suppression: scores `[1, n, 1 + classes]`, the first for the background, and boxes as fractions.
+    Ssd,
     /// Face detectors: scores `[1, n, 2]` of background and face, and boxes `[1, n, 4]` as fractions.
     Face,
+    /// RetinaFace: raw boxes `[1, n, 4]`, scores `[1, n, 2]` and landmarks on its priors.
+    Retinaface,
+    /// SCRFD: for each stride scores, distances and perhaps landmarks.
+    Scrfd,
+    /// YuNet: for each stride two scores, boxes and landmarks.
+    Yunet,
     /// A classifier: `[1, classes]`. Its best class becomes one object as large as the picture.
     Classifier,
     /// A vector: `[1, n]`. It gives no objects, so that it can only follow another model (`after`).
@@ -162,7 +192,22 @@ impl RawLayout {
             Self::Detr => "detr",
             Self::DetrSigmoid => "detr_sigmoid",
             Self::BoxesScores => "boxes_scores",
+            Self::NmsIndices => "nms_indices",
+            Self::DetectionOutput => "detection_output",
+            Self::RtdetrRows => "rtdetr_rows",
+            Self::YoloxHeads => "yolox_heads",
+            Self::Yolov5Heads => "yolov5_heads",
+            Self::Yolov7Heads => "yolov7_heads",
+            Self::Yolov8Heads => "yolov8_heads",
+            Self::Yolov3Heads => "yolov3_heads",
+            Self::Yolov3TinyHeads => "yolov3_tiny_heads",
+            Self::Yolov2 => "yolov2",
+            Self::Centernet => "centernet",
+            Self::Ssd => "ssd",
             Self::Face => "face",
+            Self::Retinaface => "retinaface",
+            Self::Scrfd => "scrfd",
+            Self::Yunet => "yunet",
             Self::Classifier => "classifier",
             Self::Embedding => "embedding",
         }

@@ -36,8 +36,22 @@ pub(super) enum Family {
     RtDetr,
     /// DETR, and all that is fed as ImageNet's classifiers are, stretched.
     ImageNet,
-    /// Ultra-Light face detectors.
+    /// Ultra-Light face detectors and SSDs of the same school.
     Face,
+    /// RetinaFace.
+    RetinaFace,
+    /// InsightFace's SCRFD.
+    Scrfd,
+    /// YuNet of OpenCV's zoo.
+    YuNet,
+    /// CenterNet.
+    CenterNet,
+    /// Darknet's YOLOv3 and v4.
+    Darknet,
+    /// Tiny YOLOv2 of Pascal VOC.
+    TinyYoloV2,
+    /// OpenVINO's and Caffe's SSDs.
+    OpenVino,
     /// Small classifiers that are fed 0 to 1.
     Fraction,
 }
@@ -189,10 +203,7 @@ pub(super) fn find(
 
 /// A model that suppresses doubles itself has outputs that look like YOLOv5's with one class, `[1, 300, 6]`.
 fn refuse_suppressed(clues: &Clues<'_>) -> Result<(), GuessError> {
-    let told = ["end2end", "nms"].iter().any(|key| clues.metadata(key).is_some_and(|v| v.eq_ignore_ascii_case("true")))
-        || clues.metadata("args").is_some_and(|args| args.contains("'nms': True"));
-    let graph = clues.summary.is_some_and(|s| s.ops.contains_key("NonMaxSuppression") || s.tail.contains("TopK"));
-    if told || graph {
+    if families::suppresses(clues) {
         return Err(GuessError(unknown(
             &clues.signature.outputs,
             "the model suppresses doubles itself, in a form that is not known; export it without (`nms=False`, `end2end=False`)",

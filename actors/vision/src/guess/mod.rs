@@ -9,11 +9,11 @@ mod pixels;
 
 use std::{collections::BTreeMap, fmt};
 
-use parapet_contracts::ports::inference::ModelSignature;
+use parapet_contracts::ports::inference::{ModelSignature, TensorSpec};
 
 use crate::{
     inputs::input_of,
-    labels::{COCO, coco_by_number, parse_names},
+    labels::{COCO, VOC, coco_by_number, parse_names},
     layout::{by_name, whole_by_name},
     onnx::OnnxSummary,
     settings::{ModelSettings, Overrides, SizePx},
@@ -194,7 +194,14 @@ fn find_labels(
             (COCO.map(str::to_owned).to_vec(), 0.85, "80 classes: COCO's, since the metadata names none".into())
         }
         (None, _, Some(91)) => (coco_by_number(), 0.85, "91 classes: COCO's by their own numbers".into()),
-        (None, _, Some(1)) if layout == "face" => (vec!["face".into()], 0.9, "the one class of such models".into()),
+        (None, _, Some(20)) if layout == "yolov2" => (
+            VOC.map(str::to_owned).to_vec(),
+            0.85,
+            "20 classes: those of Pascal VOC, since the metadata names none".into(),
+        ),
+        (None, _, Some(1)) if families::is_of_faces(layout) => {
+            (vec!["face".into()], 0.9, "the one class of such models".into())
+        }
         (None, _, None) if (layout == "tfod" || layout == "torchvision") && !families::begins_as_yolox(clues) => {
             let names = coco_by_number().split_off(1);
             (names, 0.5, "the model doesn't tell its classes; COCO's by their own numbers are the most common".into())

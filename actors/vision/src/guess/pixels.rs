@@ -42,7 +42,7 @@ pub(super) fn find(clues: &Clues<'_>, named: &Overrides, found: &Found, findings
         mean: named.mean.unwrap_or(habit.mean),
         std: named.std.unwrap_or(habit.std),
         resize: named.resize.unwrap_or(habit.resize),
-        pad: named.pad.unwrap_or(114),
+        pad: named.pad.unwrap_or(habit.pad),
     };
     tell("channels", pixels.channels.to_string(), named.channels.is_some(), confidence, why);
     let shown = if pixels.scale == 1.0 / 255.0 { "1/255".to_owned() } else { pixels.scale.to_string() };
@@ -65,6 +65,7 @@ struct Habit {
     mean: [f32; 3],
     std: [f32; 3],
     resize: Resize,
+    pad: u8,
     confidence: f32,
     why: &'static str,
 }
@@ -79,6 +80,7 @@ fn habit_of(family: Family, clues: &Clues<'_>) -> Habit {
         mean: [0.0; 3],
         std: [1.0; 3],
         resize,
+        pad: 114,
         confidence,
         why,
     };
@@ -161,6 +163,65 @@ fn habit_of(family: Family, clues: &Clues<'_>) -> Habit {
                 "what Ultra-Light face detectors take; the file doesn't show it",
             )
         },
+        Family::RetinaFace => Habit {
+            mean: [104.0, 117.0, 123.0],
+            pad: 0,
+            ..habit(
+                Channels::Bgr,
+                1.0,
+                Resize::Letterbox,
+                0.75,
+                "what RetinaFace trains with; the file doesn't show it",
+            )
+        },
+        Family::Scrfd => Habit {
+            mean: [127.5; 3],
+            std: [128.0; 3],
+            pad: 0,
+            ..habit(
+                Channels::Rgb,
+                1.0,
+                Resize::Letterbox,
+                0.85,
+                "what InsightFace feeds SCRFD; the file doesn't show it",
+            )
+        },
+        Family::YuNet => Habit {
+            pad: 0,
+            ..habit(Channels::Bgr, 1.0, Resize::Letterbox, 0.85, "what OpenCV feeds YuNet; the file doesn't show it")
+        },
+        Family::CenterNet => Habit {
+            mean: [0.408, 0.447, 0.470],
+            std: [0.289, 0.274, 0.278],
+            pad: 0,
+            ..habit(
+                Channels::Bgr,
+                1.0 / 255.0,
+                Resize::LetterboxCentre,
+                0.75,
+                "what CenterNet trains with; the file doesn't show it",
+            )
+        },
+        Family::Darknet => Habit {
+            pad: 128,
+            ..habit(
+                Channels::Rgb,
+                1.0 / 255.0,
+                Resize::LetterboxCentre,
+                0.7,
+                "what Darknet feeds its models; the file doesn't show it",
+            )
+        },
+        Family::TinyYoloV2 => habit(
+            Channels::Rgb,
+            1.0,
+            Resize::Stretch,
+            0.7,
+            "what the tiny YOLOv2 of ONNX's zoo takes; the file doesn't show it",
+        ),
+        Family::OpenVino => {
+            habit(Channels::Bgr, 1.0, Resize::Stretch, 0.75, "what OpenVINO's detectors take; the file doesn't show it")
+        }
         Family::Fraction => habit(
             Channels::Rgb,
             1.0 / 255.0,

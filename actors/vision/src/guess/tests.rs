@@ -133,6 +133,23 @@ fn families_are_told_apart_by_number_names_and_shapes_of_their_outputs() {
         ("detr", fixed(&[("logits", &[1, 100, 92]), ("pred_boxes", &[1, 100, 4])])),
         ("detr_sigmoid", fixed(&[("dets", &[1, 300, 4]), ("labels", &[1, 300, 91])])),
         ("boxes_scores", fixed(&[("boxes", &[1, 2100, 4]), ("scores", &[1, 2100, 80])])),
+        ("boxes_scores", fixed(&[("boxes", &[1, 2100, 1, 4]), ("confs", &[1, 2100, 80])])),
+        ("efficient_nms", fixed(&[("num", &[1, 1]), ("b", &[1, 100, 4]), ("score", &[1, 100]), ("label", &[1, 100])])),
+        ("mmdet", fixed(&[("dets", &[0, 5]), ("labels", &[0])])),
+        ("torchvision", fixed(&[("boxes", &[0, 4]), ("labels", &[0]), ("scores", &[0])])),
+        ("rtdetr", fixed(&[("boxes", &[0, 4]), ("pred_classes", &[0]), ("scores", &[0])])),
+        ("rtdetr", fixed(&[("boxes", &[1, 100, 4]), ("labels", &[1, 100]), ("scores", &[1, 100])])),
+        ("rtdetr_rows", fixed(&[("output0", &[1, 300, 84])])),
+        ("detection_output", fixed(&[("detection_out", &[1, 1, 200, 7])])),
+        ("nms_indices", fixed(&[("selected_indices", &[0, 3]), ("boxes", &[1, 2100, 4]), ("scores", &[1, 80, 2100])])),
+        ("yolov5_heads", fixed(&[("a", &[1, 3, 40, 40, 85]), ("b", &[1, 3, 20, 20, 85]), ("c", &[1, 3, 10, 10, 85])])),
+        ("yolov5_heads", fixed(&[("a", &[1, 255, 40, 40]), ("b", &[1, 255, 20, 20]), ("c", &[1, 255, 10, 10])])),
+        ("yolox_heads", fixed(&[("a", &[1, 85, 40, 40]), ("b", &[1, 85, 20, 20]), ("c", &[1, 85, 10, 10])])),
+        ("yolov8_heads", fixed(&[("a", &[1, 144, 40, 40]), ("b", &[1, 144, 20, 20]), ("c", &[1, 144, 10, 10])])),
+        ("yolov3_tiny_heads", fixed(&[("a", &[1, 255, 10, 10]), ("b", &[1, 255, 20, 20])])),
+        ("yolov2", fixed(&[("grid", &[1, 125, 10, 10])])),
+        ("centernet", fixed(&[("hm", &[1, 80, 80, 80]), ("wh", &[1, 2, 80, 80]), ("reg", &[1, 2, 80, 80])])),
+        ("retinaface", fixed(&[("loc", &[1, 4200, 4]), ("conf", &[1, 4200, 2]), ("landms", &[1, 4200, 10])])),
         ("face", fixed(&[("scores", &[1, 4420, 2]), ("boxes", &[1, 4420, 4])])),
         ("classifier", fixed(&[("logits", &[1, 1000])])),
         ("embedding", fixed(&[("features", &[1, 512, 1, 1])])),
@@ -142,6 +159,66 @@ fn families_are_told_apart_by_number_names_and_shapes_of_their_outputs() {
         assert_eq!(found.settings.layout, layout, "{:?}", found.findings);
         crate::Detector::new(found.settings, &signature).unwrap();
     }
+}
+
+/// For each of three strides these columns, as rows of `each` boxes a cell; `rank` 2 is without a batch.
+fn grids(each: usize, columns: &[usize], rank: usize) -> ModelSignature {
+    let of = |side: usize| columns.iter().map(move |c| [1, side * side * each, *c]);
+    let shapes: Vec<[usize; 3]> = [40, 20, 10].into_iter().flat_map(of).collect();
+    let outputs: Vec<(&str, &[usize])> = shapes.iter().map(|shape| ("448", &shape[3 - rank..])).collect();
+    with_outputs(&[("input.1", &[1, 3, 320, 320])], &outputs)
+}
+
+#[test]
+fn face_detectors_are_known_by_what_they_have_for_each_stride_and_know_their_label() {
+    let cases =
+        [("scrfd", grids(2, &[1, 4], 2)), ("scrfd", grids(2, &[1, 4, 10], 3)), ("yunet", grids(1, &[1, 1, 4, 10], 3))];
+    for (layout, signature) in cases {
+        let found = guess(&signature, None, &Overrides::default()).unwrap();
+        assert_eq!((&*found.settings.layout, &found.settings.labels[..]), (layout, &["face".to_owned()][..]));
+        assert_eq!((found.settings.resize, found.settings.pad), (Resize::Letterbox, 0), "{layout}");
+        assert!(found.findings.iter().all(|f| !f.is_uncertain()), "{:#?}", found.findings);
+    }
+}
+
+#[test]
+fn heads_with_leaky_units_are_darknets_and_named_classes_tell_one_layout_from_another() {
+    let planes = |channels: usize| {
+        let shapes = [[1, channels, 40, 40], [1, channels, 20, 20], [1, channels, 10, 10]];
+        let outputs: Vec<(&str, &[usize])> = shapes.iter().map(|shape| ("head", &shape[..])).collect();
+        with_outputs(&[("images", &[1, 3, 320, 320])], &outputs)
+    };
+    let leaky = OnnxSummary { ops: BTreeMap::from([("LeakyRelu".into(), 20)]), ..OnnxSummary::default() };
+    let found = guess(&planes(255), Some(&leaky), &Overrides::default()).unwrap();
+    assert_eq!((&*found.settings.layout, found.settings.pad), ("yolov3_heads", 128));
+    for (classes, layout) in [(1, "yolov5_heads"), (13, "yolox_heads")] {
+        let labels = (0..classes).map(|c| format!("class {c}")).collect();
+        let named = Overrides { labels: Some(labels), ..Overrides::default() };
+        assert_eq!(guess(&planes(18), None, &named).unwrap().settings.layout, layout);
+    }
+    let unsure = guess(&planes(18), None, &Overrides::default()).unwrap();
+    assert!(unsure.findings.iter().any(|f| f.what == "layout" && f.is_uncertain()), "{:#?}", unsure.findings);
+}
+
+/// What the graph has says what shapes don't: an SSD's labels begin at 1 and a YOLO's at 0.
+#[test]
+fn the_graph_tells_what_labels_are_counted_from() {
+    let signature = with_outputs(
+        &[("images", &[1, 3, 320, 320])],
+        &[("bboxes", &[1, 100, 4]), ("labels", &[1, 100]), ("scores", &[1, 100])],
+    );
+    let with = |ops: &[&str], stem: &[&str]| OnnxSummary {
+        ops: ops.iter().map(|op| ((*op).to_owned(), 1)).collect(),
+        stem: stem.iter().map(|op| (*op).to_owned()).collect(),
+        ..OnnxSummary::default()
+    };
+    let layout = |summary: &OnnxSummary| {
+        let found = guess(&signature, Some(summary), &Overrides::default()).unwrap();
+        (found.settings.layout, found.settings.labels.len(), found.settings.channels)
+    };
+    assert_eq!(layout(&with(&["NonMaxSuppression"], &[])), ("torchvision".into(), 90, Channels::Rgb));
+    assert_eq!(layout(&with(&["NonMaxSuppression"], &["Slice", "Concat"])), ("rtdetr".into(), 80, Channels::Bgr));
+    assert_eq!(layout(&with(&["TopK"], &[])), ("rtdetr".into(), 80, Channels::Rgb));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Boxes and scores apart, as YOLO-NAS has them, and PicoDet without suppression: boxes `[1, n, 4]` (left, top, right, bottom,
-//! in pixels of the input) and scores `[1, n, classes]` or `[1, classes, n]`, final.
+//! Boxes and scores apart, as YOLO-NAS and YOLOv4 have them, and PicoDet and PP-YOLOE without suppression: boxes `[1, n, 4]` (or
+//! `[1, n, 1, 4]`) in one of the forms of [`Form`], and scores `[1, n, classes]` or `[1, classes, n]`, final.
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
@@ -7,7 +7,8 @@ use super::{
     Candidates, Layout, ModelShape,
     candidates::best,
     check_count,
-    tensors::{boxes_at, check_columns, inner, rows},
+    form::Form,
+    tensors::{boxes_at, check_columns, inner, numbers, rows},
 };
 use crate::refusal::DecodeError;
 
@@ -16,10 +17,11 @@ pub struct BoxesScores;
 
 /// Where boxes and scores stand, and the declared number of classes.
 fn places(outputs: &[TensorSpec]) -> Option<(usize, usize, Option<usize>)> {
-    if outputs.len() != 2 || outputs.iter().any(|o| o.shape.len() != 3) {
+    if outputs.len() != 2 {
         return None;
     }
-    let boxes = boxes_at(outputs)?;
+    let of_one_class = |o: &TensorSpec| matches!(inner(o), [_, Some(1), Some(4)]);
+    let boxes = outputs.iter().position(of_one_class).or_else(|| boxes_at(outputs))?;
     let scores = 1 - boxes;
     let classes = match (inner(&outputs[boxes])[0], inner(&outputs[scores])) {
         (Some(n), [Some(rows), columns]) if *rows == n => *columns,
@@ -37,7 +39,7 @@ impl Layout for BoxesScores {
     }
 
     fn description(&self) -> &'static str {
-        "boxes [1, n, 4] in pixels and scores [1, n, classes] or [1, classes, n]"
+        "boxes [1, n, 4] and scores [1, n, classes] or [1, classes, n]"
     }
 
     fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
@@ -57,11 +59,20 @@ impl Layout for BoxesScores {
                 outputs.len()
             )));
         };
-        let (n, four, boxes) = rows(name, "boxes", outputs.get(boxes))?;
+        let (shape, boxes) = numbers(name, "boxes", outputs.get(boxes))?;
+        let (n, four) = match *shape {
+            [1, n, 1, four] | [1, n, four] | [n, four] => (n, four),
+            _ => {
+                return Err(DecodeError::shape(format!(
+                    "layout {name} wants boxes [1, n, 4], the model gave {shape:?}"
+                )));
+            }
+        };
         check_columns(name, "boxes", four, 4)?;
         check_count(n)?;
         let (rows, columns, scores) = rows(name, "scores", outputs.get(scores))?;
         let classes = model.classes;
+        let form = Form::of(&boxes);
         let mut row = vec![0.0; classes];
         for (i, b) in boxes.chunks_exact(4).enumerate() {
             if (rows, columns) == (n, classes) {
@@ -74,9 +85,13 @@ impl Layout for BoxesScores {
                 )));
             }
             if let Some((class, score)) = best(&row) {
-                into.take_corners(class, score, [b[0], b[1], b[2], b[3]])?;
+                into.take_corners(class, score, form.corners(b))?;
             }
         }
         Ok(())
+    }
+
+    fn may_be_fractions(&self) -> bool {
+        true
     }
 }

@@ -1,6 +1,9 @@
 //! Boxes that a layout read, judged by the same rules for all layouts.
 
-use crate::refusal::{Counts, DecodeError, Reason};
+use crate::{
+    refusal::{Counts, DecodeError, Reason},
+    settings::SizePx,
+};
 
 /// An answer with more boxes above the minimum score than this is refused.
 const MAX_CANDIDATES: usize = 30_000;
@@ -53,6 +56,32 @@ impl Candidates {
             self.refuse(if number.is_finite() { Reason::BadClass } else { Reason::NotFinite });
         }
         known.then(|| number.round() as usize)
+    }
+
+    /// Takes a box whose class the model names by a number.
+    ///
+    /// # Errors
+    /// When there are absurdly many.
+    pub fn take_found(&mut self, class: f32, score: f32, xyxy: [f32; 4]) -> Result<(), DecodeError> {
+        // NaN is not below, and is seen.
+        if score < self.lowest {
+            return Ok(());
+        }
+        self.class(class).map_or(Ok(()), |class| self.take_corners(class, score, xyxy))
+    }
+
+    /// Takes boxes that came as fractions of an input of `size` for pixels of it: those that were taken are fractions when all of them
+    /// have their middle between 0 and 1 and no side longer than 1.2. In pixels, that would be a box of one pixel in a corner.
+    pub(crate) fn settle_units(&mut self, size: SizePx) {
+        let within = |low: f32, high: f32| high - low <= 1.2 && (0.0..=1.0).contains(&f32::midpoint(low, high));
+        let fractions = |c: &Candidate| within(c.xyxy[0], c.xyxy[2]) && within(c.xyxy[1], c.xyxy[3]);
+        if self.kept.iter().all(fractions) {
+            let (width, height) = (size.width as f32, size.height as f32);
+            for candidate in &mut self.kept {
+                let [x1, y1, x2, y2] = candidate.xyxy;
+                candidate.xyxy = [x1 * width, y1 * height, x2 * width, y2 * height];
+            }
+        }
     }
 
     /// Takes a box by its centre and size.

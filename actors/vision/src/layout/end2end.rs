@@ -1,9 +1,13 @@
-//! YOLOv10, YOLO26 and exports with suppression in the graph: `[1, boxes, 6]`, a row a box: left, top, right, bottom (pixels of
-//! the input), score, class. Rows that stand for nothing have a score of 0.
+//! YOLOv10, YOLO26 and exports with suppression in the graph: `[1, boxes, 6]`, a row a box: left, top, right, bottom, score, class.
+//! Some write the class before the score: a column of whole numbers alone is that of the class. Rows that stand for nothing have a
+//! score of 0.
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
-use super::{Candidates, Layout, ModelShape, check_count, matrix, spec_matrix, tensors::check_columns};
+use super::{
+    Candidates, Layout, ModelShape, check_count, matrix, spec_matrix,
+    tensors::{check_columns, whole},
+};
 use crate::refusal::DecodeError;
 
 /// End-to-end YOLO.
@@ -26,19 +30,19 @@ impl Layout for End2End {
         let (rows, columns, data) = matrix(self.name(), outputs, "[1, boxes, 6]")?;
         check_columns(self.name(), "boxes", columns, 6)?;
         check_count(rows)?;
+        let column = |at: usize| data.chunks_exact(6).map(move |row| row[at]);
+        let (score, class) = if whole(column(4)) && !whole(column(5)) { (5, 4) } else { (4, 5) };
         for row in data.chunks_exact(6) {
-            // NaN is not below, and is seen.
-            if row[4] < into.lowest() {
-                continue;
-            }
-            if let Some(class) = into.class(row[5]) {
-                into.take_corners(class, row[4], [row[0], row[1], row[2], row[3]])?;
-            }
+            into.take_found(row[class], row[score], [row[0], row[1], row[2], row[3]])?;
         }
         Ok(())
     }
 
     fn suppresses(&self) -> bool {
+        true
+    }
+
+    fn may_be_fractions(&self) -> bool {
         true
     }
 }

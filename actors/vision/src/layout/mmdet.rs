@@ -1,11 +1,11 @@
-//! OpenMMLab's exports (RTMDet and others): `dets` `[1, n, 5]` (left, top, right, bottom in pixels of the input, score) and `labels`
-//! `[1, n]` from 0, suppressed in the graph. <https://github.com/open-mmlab/mmdeploy>
+//! OpenMMLab's exports (RTMDet and others): `dets` `[1, n, 5]` (left, top, right, bottom, score) and `labels` `[1, n]` from 0,
+//! suppressed in the graph; with or without the batch. <https://github.com/open-mmlab/mmdeploy>
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
 use super::{
     Candidates, Layout, ModelShape, check_count,
-    tensors::{check_columns, inner, numbers, rows},
+    tensors::{check_columns, inner, is_vector, numbers, rows},
 };
 use crate::refusal::DecodeError;
 
@@ -14,9 +14,8 @@ pub struct MmDet;
 
 /// Where boxes and labels stand; masks beside them are left alone.
 fn places(outputs: &[TensorSpec]) -> Option<(usize, usize)> {
-    let flat = |o: &TensorSpec| matches!(o.shape[..], [None | Some(1), _]);
-    let boxes = outputs.iter().position(|o| o.shape.len() == 3 && matches!(inner(o), [_, Some(5)]))?;
-    let labels = outputs.iter().position(flat)?;
+    let boxes = outputs.iter().position(|o| o.shape.len() <= 3 && matches!(inner(o), [_, Some(5)]))?;
+    let labels = (0..outputs.len()).find(|i| *i != boxes && is_vector(&outputs[*i]))?;
     let others = |i: usize| i == boxes || i == labels || outputs[i].shape.len() == 4;
     (outputs.len() >= 2 && (0..outputs.len()).all(others)).then_some((boxes, labels))
 }
@@ -27,7 +26,7 @@ impl Layout for MmDet {
     }
 
     fn description(&self) -> &'static str {
-        "boxes with their scores [1, n, 5] in pixels, labels from 0 [1, n]; doubles suppressed in the graph"
+        "boxes with their scores [1, n, 5], labels from 0 [1, n]; doubles suppressed in the graph"
     }
 
     fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
@@ -55,17 +54,16 @@ impl Layout for MmDet {
             return Err(DecodeError::shape(format!("layout {name}: {n} boxes and {} labels", labels.len())));
         }
         for (b, label) in boxes.chunks_exact(5).zip(labels.iter()) {
-            if b[4] < into.lowest() {
-                continue;
-            }
-            if let Some(class) = into.class(*label) {
-                into.take_corners(class, b[4], [b[0], b[1], b[2], b[3]])?;
-            }
+            into.take_found(*label, b[4], [b[0], b[1], b[2], b[3]])?;
         }
         Ok(())
     }
 
     fn suppresses(&self) -> bool {
+        true
+    }
+
+    fn may_be_fractions(&self) -> bool {
         true
     }
 }

@@ -3,36 +3,53 @@
 //! A layout reads boxes in pixels of the INPUT and hands them to [`Candidates`], which judges them all by the same rules.
 //! Mapping to the picture and suppression of doubles come after it, the same for all.
 
+mod anchors;
 mod boxes_scores;
 mod candidates;
+mod centernet;
 mod classifier;
+mod darknet;
+mod detection_output;
 mod detr;
 mod efficient_nms;
 mod embedding;
 mod end2end;
 mod face;
 mod fastestdet;
+mod form;
+mod found;
 mod heads;
+mod levels;
 mod mmdet;
 mod n7;
 mod nanodet;
 mod nanodet_plus;
+mod nms_indices;
 mod paddle;
 mod picodet;
+mod retinaface;
 mod rtdetr;
+mod rtdetr_rows;
+mod scrfd;
+mod ssd;
 mod tensors;
 mod tfod;
 mod torchvision;
 mod whole;
 mod yolov5;
+mod yolov5_heads;
 mod yolov8;
+mod yolov8_heads;
 mod yolov8_rows;
 mod yolox;
+mod yolox_heads;
+mod yunet;
 
 use parapet_contracts::ports::inference::{TensorData, TensorSpec, TensorView};
 
 pub use candidates::{Candidate, Candidates};
 pub(crate) use heads::{cells_with_64, pairs};
+pub(crate) use retinaface::priors;
 pub(crate) use whole::head_length;
 pub use whole::{WHOLES, WholeLayout, whole_by_name};
 
@@ -62,7 +79,22 @@ pub const LAYOUTS: &[&dyn Layout] = &[
     &detr::Detr,
     &detr::DetrSigmoid,
     &boxes_scores::BoxesScores,
+    &nms_indices::NmsIndices,
+    &detection_output::DetectionOutput,
+    &rtdetr_rows::RtDetrRows,
+    &yolox_heads::YoloxHeads,
+    &yolov5_heads::YOLOV5_HEADS,
+    &yolov5_heads::YOLOV7_HEADS,
+    &yolov8_heads::YoloV8Heads,
+    &darknet::YOLOV3_HEADS,
+    &darknet::YOLOV3_TINY_HEADS,
+    &darknet::YOLOV2,
+    &centernet::CenterNet,
+    &ssd::Ssd,
     &face::Face,
+    &retinaface::RetinaFace,
+    &scrfd::Scrfd,
+    &yunet::YuNet,
 ];
 
 /// The layout of boxes of a name.
@@ -97,6 +129,11 @@ pub trait Layout: Send + Sync {
 
     /// True when the model leaves no doubles, so that none are suppressed after it.
     fn suppresses(&self) -> bool {
+        false
+    }
+
+    /// True when its boxes are pixels of the input in some exports and fractions of it in others: the boxes themselves tell.
+    fn may_be_fractions(&self) -> bool {
         false
     }
 

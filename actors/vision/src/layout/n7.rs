@@ -1,11 +1,11 @@
 //! Suppression in the graph as exports of YOLOv7 have it: `[n, 7]`, a row a box that was found: index in the batch, left, top,
-//! right, bottom (pixels of the input), class, score.
+//! right, bottom, class, score. YOLO-NAS has the score before the class: a column of whole numbers alone is that of the class.
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
 use super::{
     Candidates, Layout, ModelShape, check_count,
-    tensors::{check_columns, rows},
+    tensors::{check_columns, rows, whole},
 };
 use crate::refusal::DecodeError;
 
@@ -30,13 +30,10 @@ impl Layout for N7 {
         let (count, columns, data) = rows(self.name(), "boxes", outputs.first().filter(|_| outputs.len() == 1))?;
         check_columns(self.name(), "boxes", columns, 7)?;
         check_count(count)?;
+        let column = |at: usize| data.chunks_exact(7).map(move |row| row[at]);
+        let (class, score) = if whole(column(6)) && !whole(column(5)) { (6, 5) } else { (5, 6) };
         for row in data.chunks_exact(7) {
-            if row[6] < into.lowest() {
-                continue;
-            }
-            if let Some(class) = into.class(row[5]) {
-                into.take_corners(class, row[6], [row[1], row[2], row[3], row[4]])?;
-            }
+            into.take_found(row[class], row[score], [row[1], row[2], row[3], row[4]])?;
         }
         Ok(())
     }
@@ -46,6 +43,10 @@ impl Layout for N7 {
     }
 
     fn mixes_pictures(&self) -> bool {
+        true
+    }
+
+    fn may_be_fractions(&self) -> bool {
         true
     }
 }

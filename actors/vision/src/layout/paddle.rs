@@ -1,12 +1,13 @@
-//! PaddleDetection's exports with its own suppression (PicoDet, PP-YOLOE): `[n, 6]`, a row a box that was found: class, score, left, top,
-//! right, bottom in pixels of the input, as `scale_factor` is 1; and how many there are, `[1]`.
+//! PaddleDetection's exports with its own suppression (PicoDet, PP-YOLOE, RT-DETR): `[n, 6]`, a row a box that was found: class, score,
+//! left, top, right, bottom in pixels of the input, as `scale_factor` is 1; and how many there are, `[1]`.
 //! <https://github.com/PaddlePaddle/PaddleDetection/blob/release/2.8/deploy/EXPORT_MODEL_en.md>
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
 use super::{
     Candidates, Layout, ModelShape, check_count,
-    tensors::{check_columns, numbers, rows},
+    found::limit,
+    tensors::{check_columns, rows},
 };
 use crate::refusal::DecodeError;
 
@@ -15,8 +16,8 @@ pub struct Paddle;
 
 /// Where rows and count stand.
 fn places(outputs: &[TensorSpec]) -> Option<(usize, usize)> {
-    let rows = outputs.iter().position(|o| matches!(o.shape[..], [_, Some(6)]))?;
-    let count = outputs.iter().position(|o| matches!(o.shape[..], [None | Some(1)]))?;
+    let rows = outputs.iter().position(|o| matches!(o.shape[..], [_, Some(6)] | [None | Some(1), _, Some(6)]))?;
+    let count = outputs.iter().position(|o| matches!(o.shape[..], [None | Some(1)] | [Some(1), Some(1)]))?;
     (outputs.len() == 2).then_some((rows, count))
 }
 
@@ -49,19 +50,10 @@ impl Layout for Paddle {
         let (n, columns, data) = rows(name, "boxes", outputs.get(boxes))?;
         check_columns(name, "boxes", columns, 6)?;
         check_count(n)?;
-        let (shape, count) = numbers(name, "the count", outputs.get(count))?;
-        let limit = match count[..] {
-            [count] if !shape.is_empty() && (0.0..=n as f32).contains(&count) => count as usize,
-            _ => return Err(DecodeError::shape(format!("layout {name}: the count says {count:?} of {n} boxes"))),
-        };
-        for row in data.chunks_exact(6).take(limit) {
-            // Without anything to tell there is one row with the class -1.
-            if row[1] < into.lowest() || row[0] == -1.0 {
-                continue;
-            }
-            if let Some(class) = into.class(row[0]) {
-                into.take_corners(class, row[1], [row[2], row[3], row[4], row[5]])?;
-            }
+        let limit = limit(name, outputs.get(count), n)?;
+        // Without anything to tell there is one row with the class -1.
+        for row in data.chunks_exact(6).take(limit).filter(|row| row[0] != -1.0) {
+            into.take_found(row[0], row[1], [row[2], row[3], row[4], row[5]])?;
         }
         Ok(())
     }

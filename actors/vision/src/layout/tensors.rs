@@ -61,6 +61,25 @@ pub(crate) fn rows<'a>(
     }
 }
 
+/// True for a declared output with one number for each of n boxes: `[n]`, `[1, n]`, `[n, 1]` or `[1, n, 1]`.
+pub(crate) fn is_vector(output: &TensorSpec) -> bool {
+    matches!(output.shape[..], [_] | [None | Some(1), _] | [_, Some(1)] | [None | Some(1), _, Some(1)])
+}
+
+/// True when all numbers are finite and whole: numbers of classes, never scores.
+pub(crate) fn whole(numbers: impl IntoIterator<Item = f32>) -> bool {
+    numbers.into_iter().all(|v| v.is_finite() && v.fract() == 0.0)
+}
+
+/// True for what can't be a probability. One of them shows that an output holds logits; what is no number shows nothing.
+pub(crate) fn is_logit(value: f32) -> bool {
+    value.is_finite() && !(0.0..=1.0).contains(&value)
+}
+
+pub(crate) fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
 /// Refuses an output with another number of columns.
 pub(crate) fn check_columns(layout: &str, what: &str, found: usize, wanted: usize) -> Result<(), DecodeError> {
     if found == wanted {

@@ -1,12 +1,13 @@
 //! TensorFlow's Object Detection API (SSD and others) with suppression in the graph: `detection_boxes` `[1, n, 4]` (top, left,
 //! bottom, right, as fractions of the input), `detection_classes` `[1, n]` (counted from 1, 0 is the background),
-//! `detection_scores` `[1, n]`, and `num_detections` `[1]` when it is there.
+//! `detection_scores` `[1, n]`, and `num_detections` `[1]` when it is there. What stood before suppression beside them is left alone.
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
 use super::{
-    Candidates, Layout, ModelShape, check_count,
-    tensors::{boxes_at, check_columns, named, numbers, rows},
+    Candidates, Layout, ModelShape,
+    found::{Found, Places, places},
+    tensors::{boxes_at, is_vector, named},
 };
 use crate::refusal::DecodeError;
 
@@ -16,33 +17,18 @@ pub struct TfOd;
 /// Outputs beside those that count: what stood before suppression.
 const RAW: [&str; 3] = ["raw", "multiclass", "anchor"];
 
-/// Where boxes, classes, scores and the count stand among the outputs.
-struct Places {
-    boxes: usize,
-    classes: usize,
-    scores: usize,
-    count: Option<usize>,
-}
-
-fn places(outputs: &[TensorSpec]) -> Option<Places> {
-    let count = outputs.iter().position(|o| o.name.to_lowercase().contains("num") && o.shape.len() <= 1);
-    let count = count.or_else(|| outputs.iter().position(|o| matches!(o.shape[..], [Some(1) | None] | [])));
-    let boxes = named(outputs, &["box"], &RAW).or_else(|| boxes_at(outputs))?;
-    // Without telling names the order is that of the API's own exporter.
-    let mut flat = (0..outputs.len()).filter(|i| outputs[*i].shape.len() == 2);
-    let (first, second) = (flat.next(), flat.next());
-    let places = Places {
-        boxes,
-        classes: named(outputs, &["class"], &RAW).or(first)?,
-        scores: named(outputs, &["score"], &RAW).or(second)?,
-        count,
+/// By the API's names among any number of outputs; else as everybody's.
+fn at(outputs: &[TensorSpec]) -> Option<Places> {
+    let Some((classes, scores)) = named(outputs, &["class"], &RAW).zip(named(outputs, &["score"], &RAW)) else {
+        return places(outputs);
     };
-    let vector = |i: usize| matches!(outputs[i].shape[..], [None | Some(1), _]);
-    let fits = matches!(outputs[boxes].shape[..], [None | Some(1), _, Some(4) | None])
-        && vector(places.classes)
-        && vector(places.scores)
-        && places.classes != places.scores;
-    fits.then_some(places)
+    let boxes = named(outputs, &["box"], &RAW).or_else(|| boxes_at(outputs))?;
+    let is_boxes = matches!(outputs[boxes].shape[..], [None | Some(1), _, Some(4) | None]);
+    let one = |o: &TensorSpec| o.shape.len() <= 1;
+    let count = outputs.iter().position(|o| one(o) && o.name.to_lowercase().contains("num"));
+    let count = count.or_else(|| outputs.iter().position(|o| matches!(o.shape[..], [Some(1) | None] | [])));
+    let fits = is_boxes && is_vector(&outputs[classes]) && is_vector(&outputs[scores]) && classes != scores;
+    fits.then_some(Places { boxes, classes, scores, count, sure: true })
 }
 
 impl Layout for TfOd {
@@ -55,7 +41,7 @@ impl Layout for TfOd {
     }
 
     fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
-        places(outputs).map(|_| None)
+        at(outputs).map(|_| None)
     }
 
     fn read(
@@ -64,43 +50,9 @@ impl Layout for TfOd {
         outputs: &[TensorView<'_>],
         into: &mut Candidates,
     ) -> Result<(), DecodeError> {
-        let name = self.name();
-        let Some(at) = places(model.outputs).filter(|_| model.outputs.len() == outputs.len()) else {
-            return Err(DecodeError::shape(format!(
-                "layout tfod wants boxes, classes and scores, the model gave {} outputs",
-                outputs.len()
-            )));
-        };
-        let (n, columns, boxes) = rows(name, "boxes", outputs.get(at.boxes))?;
-        check_columns(name, "boxes", columns, 4)?;
-        check_count(n)?;
-        let (_, classes) = numbers(name, "classes", outputs.get(at.classes))?;
-        let (_, scores) = numbers(name, "scores", outputs.get(at.scores))?;
-        if classes.len() != n || scores.len() != n {
-            return Err(DecodeError::shape(format!(
-                "layout tfod: {n} boxes, {} classes and {} scores",
-                classes.len(),
-                scores.len()
-            )));
-        }
-        let mut limit = n;
-        if let Some(count) = at.count {
-            let (_, count) = numbers(name, "the count", outputs.get(count))?;
-            match count[..] {
-                [count] if (0.0..=n as f32).contains(&count) => limit = count as usize,
-                _ => return Err(DecodeError::shape(format!("layout tfod: the count says {count:?} of {n} boxes"))),
-            }
-        }
         let (width, height) = (model.size.width as f32, model.size.height as f32);
-        for ((b, class), score) in boxes.chunks_exact(4).zip(classes.iter()).zip(scores.iter()).take(limit) {
-            if *score < into.lowest() {
-                continue;
-            }
-            if let Some(class) = into.class(class - 1.0) {
-                into.take_corners(class, *score, [b[1] * width, b[0] * height, b[3] * width, b[2] * height])?;
-            }
-        }
-        Ok(())
+        let corners = |b: [f32; 4]| [b[1] * width, b[0] * height, b[3] * width, b[2] * height];
+        Found::read(self.name(), at(model.outputs), model.outputs, outputs)?.hand_over(1.0, corners, into)
     }
 
     fn suppresses(&self) -> bool {

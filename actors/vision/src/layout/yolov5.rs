@@ -45,4 +45,8 @@ impl Layout for YoloV5 {
         }
         Ok(())
     }
+
+    fn may_be_fractions(&self) -> bool {
+        true
+    }
 }

@@ -60,4 +60,8 @@ impl Layout for YoloV8 {
         }
         Ok(())
     }
+
+    fn may_be_fractions(&self) -> bool {
+        true
+    }
 }

@@ -35,4 +35,8 @@ impl Layout for YoloV8Rows {
         }
         Ok(())
     }
+
+    fn may_be_fractions(&self) -> bool {
+        true
+    }
 }
