@@ -1,6 +1,9 @@
 //! Small ONNX models made on the spot: what a test wants a model to say, it says.
 //!
-//! The few fields of `onnx.proto3` that a runtime needs are written by hand, so that no model lies in the repository.
+//! The few fields of `onnx.proto3` that a runtime needs are written by hand, so that no model lies in the repository. [`ending`] gives a
+//! model that is there another end.
+
+pub mod ending;
 
 /// Numbers of `TensorProto.DataType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +12,10 @@ pub enum Elements {
     F32 = 1,
     /// 8-bit unsigned.
     U8 = 2,
+    /// 32-bit signed.
+    I32 = 6,
+    /// 64-bit signed.
+    I64 = 7,
     /// 16-bit floats.
     F16 = 10,
 }
@@ -76,14 +83,7 @@ impl OnnxModel {
             put(&mut graph, 1, &node);
         }
         put(&mut graph, 2, b"made by a test");
-        for (value, bytes) in &self.constants {
-            let mut tensor = Vec::new();
-            value.dims.iter().for_each(|dim| number(&mut tensor, 1, dim.unwrap_or(0) as u64));
-            number(&mut tensor, 2, value.elements as u64);
-            put(&mut tensor, 8, value.name.as_bytes());
-            put(&mut tensor, 9, bytes);
-            put(&mut graph, 5, &tensor);
-        }
+        self.constants.iter().for_each(|(value, bytes)| put(&mut graph, 5, &constant(value, bytes)));
         self.inputs.iter().for_each(|value| put(&mut graph, 11, &info(value)));
         self.outputs.iter().for_each(|value| put(&mut graph, 12, &info(value)));
         let mut model = Vec::new();
@@ -100,6 +100,15 @@ impl OnnxModel {
         }
         model
     }
+}
+
+fn constant(value: &Value, bytes: &[u8]) -> Vec<u8> {
+    let mut tensor = Vec::new();
+    value.dims.iter().for_each(|dim| number(&mut tensor, 1, dim.unwrap_or(0) as u64));
+    number(&mut tensor, 2, value.elements as u64);
+    put(&mut tensor, 8, value.name.as_bytes());
+    put(&mut tensor, 9, bytes);
+    tensor
 }
 
 fn info(value: &Value) -> Vec<u8> {

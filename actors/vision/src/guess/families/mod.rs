@@ -112,8 +112,8 @@ pub(super) fn find(clues: &Clues<'_>, named: &Overrides, size: SizePx) -> Option
             .or_else(|| raw::boxes(clues, named, size)),
     }?;
     // How a graph begins says more of who trained it than how an exporter ends it.
-    let of_any = matches!(one.family, Family::RtDetr | Family::ImageNet | Family::PicoDet | Family::OpenVino);
-    if of_any && by_name(one.layout).is_some() && begins_as_yolox(clues) && !clues.ultralytics {
+    let tells_itself = matches!(one.family, Family::TensorFlow | Family::Ultralytics | Family::Yolox);
+    if !tells_itself && by_name(one.layout).is_some() && begins_as_yolox(clues) && !clues.ultralytics {
         one.family = Family::PerhapsYolox;
     }
     if by_name(one.layout).is_some_and(crate::layout::Layout::may_be_fractions) {
