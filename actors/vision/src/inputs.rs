@@ -130,7 +130,7 @@ pub(crate) fn input_of(signature: &ModelSignature) -> Result<InputForm, String> 
         _ => {
             let inputs: Vec<_> = signature.inputs.iter().map(shown).collect();
             return Err(format!(
-                "the model has {} inputs ({}); one picture is wanted",
+                "the model has {} inputs ({}); one picture is wanted: export it with one",
                 inputs.len(),
                 inputs.join(", ")
             ));
@@ -141,14 +141,24 @@ pub(crate) fn input_of(signature: &ModelSignature) -> Result<InputForm, String> 
     let bytes = match input.dtype {
         DType::F32 | DType::F16 => false,
         DType::U8 => true,
-        other => return Err(format!("the input {} holds {other:?}; floats or bytes are wanted", shown(input))),
+        other => {
+            return Err(format!(
+                "the input {} holds {other:?}; floats of 32 or 16 bits, or bytes, are wanted: export it with one of them",
+                shown(input)
+            ));
+        }
     };
     let (batch, order, height, width) = match input.shape[..] {
         [batch, Some(3), height, width] => (batch, Order::Chw, height, width),
         [batch, height, width, Some(3)] => (batch, Order::Hwc, height, width),
         // An exporter that leaves everything open writes channels first.
         [batch, None, height, width] => (batch, Order::Chw, height, width),
-        _ => return Err(format!("the input {} is no picture of three channels", shown(input))),
+        _ => {
+            return Err(format!(
+                "the input {} is no picture of three channels; [1, 3, height, width] or [1, height, width, 3] is wanted",
+                shown(input)
+            ));
+        }
     };
     if !matches!(batch, None | Some(1)) {
         return Err(format!(

@@ -11,6 +11,7 @@
 
 mod batch;
 mod detector;
+mod foreign;
 pub mod guess;
 mod inputs;
 mod labels;

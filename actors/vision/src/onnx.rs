@@ -2,6 +2,8 @@
 //!
 //! Only the fields that are needed are declared, with the numbers of `onnx.proto3`; weights are skipped, not kept.
 
+mod proto;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     io,
@@ -10,6 +12,8 @@ use std::{
 
 use parapet_contracts::ports::inference::{DType, ModelSignature, TensorSpec};
 use prost::Message;
+
+use crate::foreign::kind_of;
 
 /// Files above this are not read (a protobuf message ends at 2 GiB; larger models keep their weights in files beside them).
 const MAX_BYTES: u64 = 2 << 30;
@@ -21,6 +25,10 @@ pub struct OnnxSummary {
     pub signature: ModelSignature,
     /// The version of the standard operators.
     pub opset: Option<i64>,
+    /// The version of the file's format itself.
+    pub ir_version: i64,
+    /// Operators that no ONNX Runtime has by itself, such as plugins of TensorRT.
+    pub plugins: BTreeSet<String>,
     /// The tool that wrote the file, with its version.
     pub producer: String,
     /// How often each operator occurs.
@@ -90,8 +98,13 @@ impl OnnxSummary {
     /// When they are no ONNX model.
     pub fn parse(bytes: &[u8]) -> Result<Self, OnnxError> {
         let corrupt = |what: String| OnnxError::Corrupt { what };
-        let model = proto::Model::decode(bytes)
-            .map_err(|e| corrupt(format!("not an ONNX model, or cut short ({} bytes): {e}", bytes.len())))?;
+        if let Some(kind) = kind_of(bytes) {
+            return Err(corrupt(format!("not an ONNX model but {kind}")));
+        }
+        let model = proto::Model::decode(bytes).map_err(|e| {
+            let length = bytes.len();
+            corrupt(format!("not an ONNX model, or cut short ({length} bytes): {e}; copy or export it anew"))
+        })?;
         let graph = model.graph.ok_or_else(|| corrupt("not an ONNX model: it has no graph".into()))?;
         if graph.node.is_empty() || graph.output.is_empty() {
             return Err(corrupt("not an ONNX model: its graph has no nodes or no outputs".into()));
@@ -113,6 +126,8 @@ impl OnnxSummary {
         let tails: Vec<_> = outputs.iter().map(|output| tail(&graph.node, &output.name)).collect();
         Ok(Self {
             opset: model.opset_import.iter().filter(|o| matches!(&*o.domain, "" | "ai.onnx")).map(|o| o.version).max(),
+            ir_version: model.ir_version,
+            plugins: plugins(&graph.node, &model.functions),
             producer: format!("{} {}", model.producer_name, model.producer_version).trim().to_owned(),
             tail: tails.first().cloned().unwrap_or_default(),
             tails,
@@ -127,6 +142,19 @@ impl OnnxSummary {
             external_files,
         })
     }
+}
+
+/// Operators of other domains than those that a runtime has, unless the file itself defines them; and TensorRT's, which its exporters
+/// write into the standard domain.
+fn plugins(nodes: &[proto::Node], functions: &[proto::Function]) -> BTreeSet<String> {
+    let is_known = |node: &proto::Node| {
+        let domain = &*node.domain;
+        let of_runtime =
+            domain.is_empty() || ["ai.onnx", "com.microsoft", "com.ms."].iter().any(|d| domain.starts_with(d));
+        of_runtime || functions.iter().any(|f| f.domain == domain && f.name == node.op_type)
+    };
+    let foreign = |node: &&proto::Node| !is_known(node) || node.op_type.ends_with("_TRT");
+    nodes.iter().filter(foreign).map(|node| node.op_type.clone()).collect()
 }
 
 /// The operators that take `input`.
@@ -189,109 +217,5 @@ fn spec(value: &proto::ValueInfo) -> TensorSpec {
             _ => DType::Other,
         },
         shape: dims.iter().map(|d| d.dim_value.and_then(|v| usize::try_from(v).ok()).filter(|v| *v > 0)).collect(),
-    }
-}
-
-/// The messages of `onnx.proto3`, cut to what is read here.
-mod proto {
-    use prost::Message;
-
-    /// `TensorProto.DataLocation.EXTERNAL`.
-    pub(super) const EXTERNAL: i32 = 1;
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct Model {
-        #[prost(string, tag = "2")]
-        pub(super) producer_name: String,
-        #[prost(string, tag = "3")]
-        pub(super) producer_version: String,
-        #[prost(message, optional, tag = "7")]
-        pub(super) graph: Option<Graph>,
-        #[prost(message, repeated, tag = "8")]
-        pub(super) opset_import: Vec<Opset>,
-        #[prost(message, repeated, tag = "14")]
-        pub(super) metadata_props: Vec<Entry>,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct Opset {
-        #[prost(string, tag = "1")]
-        pub(super) domain: String,
-        #[prost(int64, tag = "2")]
-        pub(super) version: i64,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct Entry {
-        #[prost(string, tag = "1")]
-        pub(super) key: String,
-        #[prost(string, tag = "2")]
-        pub(super) value: String,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct Graph {
-        #[prost(message, repeated, tag = "1")]
-        pub(super) node: Vec<Node>,
-        #[prost(message, repeated, tag = "5")]
-        pub(super) initializer: Vec<Tensor>,
-        #[prost(message, repeated, tag = "11")]
-        pub(super) input: Vec<ValueInfo>,
-        #[prost(message, repeated, tag = "12")]
-        pub(super) output: Vec<ValueInfo>,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct Node {
-        #[prost(string, repeated, tag = "1")]
-        pub(super) input: Vec<String>,
-        #[prost(string, repeated, tag = "2")]
-        pub(super) output: Vec<String>,
-        #[prost(string, tag = "4")]
-        pub(super) op_type: String,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct Tensor {
-        #[prost(string, tag = "8")]
-        pub(super) name: String,
-        #[prost(message, repeated, tag = "13")]
-        pub(super) external_data: Vec<Entry>,
-        #[prost(int32, tag = "14")]
-        pub(super) data_location: i32,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct ValueInfo {
-        #[prost(string, tag = "1")]
-        pub(super) name: String,
-        #[prost(message, optional, tag = "2")]
-        pub(super) r#type: Option<Type>,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct Type {
-        #[prost(message, optional, tag = "1")]
-        pub(super) tensor_type: Option<TensorType>,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct TensorType {
-        #[prost(int32, tag = "1")]
-        pub(super) elem_type: i32,
-        #[prost(message, optional, tag = "2")]
-        pub(super) shape: Option<Shape>,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct Shape {
-        #[prost(message, repeated, tag = "1")]
-        pub(super) dim: Vec<Dim>,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    pub(super) struct Dim {
-        #[prost(int64, optional, tag = "1")]
-        pub(super) dim_value: Option<i64>,
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, io::Read, path::Path};
 
-use parapet_contracts::{ModelId, ports::inference::Device};
+use parapet_contracts::{
+    ModelId,
+    ports::{inference::Device, probe::NamedModel},
+};
 use sha2::{Digest, Sha256};
 
 use super::{Context, ModelFacts, follow, no_twins, quoted};
@@ -48,7 +51,10 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
             Ok(hex) => {
                 digest = Some(hex);
                 match context.probe.labels(path) {
-                    Ok(in_file) => agree(document, labels.as_deref(), in_file, &mut known),
+                    Ok(in_file) => {
+                        agree(document, labels.as_deref(), in_file, &mut known);
+                        object(document, &raw, path, labels.as_deref(), context);
+                    }
                     Err(why) => {
                         // The reason may repeat the path: only of one that stands in the file itself.
                         let why = why.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&why);
@@ -91,10 +97,7 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
         digest,
         io: ModelIo {
             layout: raw.layout.map(|layout| layout.name().to_owned()),
-            size: raw.input.size.map(|size| match size {
-                RawSize::Square(side) => (side, side),
-                RawSize::Both([width, height]) => (width, height),
-            }),
+            size: size(&raw),
             channels: raw.input.channels.map(|channels| match channels {
                 RawChannels::Rgb => ChannelOrder::Rgb,
                 RawChannels::Bgr => ChannelOrder::Bgr,
@@ -127,6 +130,36 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
         },
         hung_after: raw.hung_after.0,
     })
+}
+
+fn size(raw: &RawModel) -> Option<(u32, u32)> {
+    raw.input.size.map(|size| match size {
+        RawSize::Square(side) => (side, side),
+        RawSize::Both([width, height]) => (width, height),
+    })
+}
+
+/// Tells why the model can't be used with what is named of it, unless something else was found wrong before.
+fn object(
+    document: &mut Document<RawModel>,
+    raw: &RawModel,
+    path: &Path,
+    labels: Option<&[String]>,
+    context: &Context<'_>,
+) {
+    if !document.problems.is_empty() || document.resolved(place!["file"]) {
+        return;
+    }
+    let named = NamedModel { layout: raw.layout.map(RawLayout::name), size: size(raw), labels };
+    if let Some(why) = context.probe.objection(path, named) {
+        let named = [(raw.layout.is_some(), "layout"), (raw.labels.is_some(), "labels")];
+        let at = named
+            .into_iter()
+            .find(|(is, _)| *is)
+            .map_or(document.at(place!["file"]), |(_, key)| document.at(place![key]));
+        let message = format!("{} can't be used: {why}", quoted(document, place!["file"]));
+        document.error(at, message, "`parapet model inspect` tells what is in it");
+    }
 }
 
 /// The labels that the model's file gives, from the list or from the file that it names.

@@ -1,7 +1,10 @@
 //! `parapet model inspect`: what a model's file says, what would be done with it, and how sure that is. No runtime is needed.
 
 use parapet_contracts::ports::inference::TensorSpec;
-use parapet_vision::{Detector, Finding, OnnxSummary, ReadingKind, guess::guess};
+use parapet_vision::{
+    Detector, Finding, OnnxSummary, ReadingKind,
+    guess::{guess, plugins},
+};
 
 use super::{DetectArgs, Failure, model};
 use crate::cli::say;
@@ -18,6 +21,9 @@ pub(crate) fn inspect(args: &DetectArgs) -> Result<(), Failure> {
     let told = |lines: &[String]| lines.iter().all(|line| say(line));
     let read = told(&lines);
     let unusable = |why: String| Failure::Input(format!("model {}: {why}", file.display()));
+    if let Some(why) = plugins(&summary) {
+        return Err(unusable(why));
+    }
     let guessed = guess(&summary.signature, Some(&summary), wanted.named()).map_err(|e| unusable(e.to_string()))?;
     let detector = Detector::new(guessed.settings, &summary.signature).map_err(|error| unusable(error.to_string()))?;
     let gives = match detector.kind() {
@@ -40,7 +46,7 @@ pub(crate) fn inspect(args: &DetectArgs) -> Result<(), Failure> {
 fn found(summary: &OnnxSummary) -> Vec<String> {
     let opset = summary.opset.map_or("unknown".to_owned(), |version| version.to_string());
     let producer = if summary.producer.is_empty() { "nobody that it names" } else { &summary.producer };
-    let mut lines = vec![format!("  written   by {producer}, opset {opset}")];
+    let mut lines = vec![format!("  written   by {producer}, opset {opset}, IR version {}", summary.ir_version)];
     let signature = &summary.signature;
     lines.extend(signature.inputs.iter().map(|input| format!("  input     {}", shown(input))));
     lines.extend(signature.outputs.iter().map(|output| format!("  output    {}", shown(output))));

@@ -8,7 +8,9 @@ use parapet_contracts::{
     ports::inference::{InferenceError, InferencePort, InferenceSession, SessionOptions},
 };
 use parapet_vision::{
-    Detector, Finding, InputTensor, OnnxError, OnnxSummary, Overrides, ReadingKind, guess::guess, parse_label_file,
+    Detector, Finding, InputTensor, OnnxError, OnnxSummary, Overrides, ReadingKind,
+    guess::{guess, plugins},
+    parse_label_file,
 };
 
 use super::{DetectArgs, Failure, answer::Answer};
@@ -106,6 +108,9 @@ impl Trial {
                 "its weights are in `{}`, which is not beside it; copy that file, too",
                 missing.display()
             )));
+        }
+        if let Some(why) = plugins(&summary) {
+            return Err(unusable(why));
         }
         let options = SessionOptions { device: args.device, threads: args.threads, ..SessionOptions::default() };
         let session = inference.load(&file, &options).map_err(|error| match error.code {

@@ -134,7 +134,7 @@ pub(super) fn find(
     }
     refuse_suppressed(clues)?;
     let Some((rows, columns)) = spec_matrix(outputs) else {
-        return Err(GuessError(unknown(outputs, "name the layout if it is one of these, or export the model anew")));
+        return Err(GuessError(unknown(outputs, no_boxes(outputs))));
     };
     let classes = clues.names.as_ref().map(Vec::len).or(named.labels.as_ref().map(Vec::len));
     let boxes_last = match (rows, columns, classes) {
@@ -212,15 +212,33 @@ fn refuse_suppressed(clues: &Clues<'_>) -> Result<(), GuessError> {
     Ok(())
 }
 
-fn named_but(named: usize, there: usize) -> String {
-    format!("{named} classes are named, and the shape has room for {there}")
+/// What outputs look like that hold no boxes which could be read.
+fn no_boxes(outputs: &[TensorSpec]) -> &'static str {
+    // Masks are made of 32 prototypes.
+    let prototypes = |o: &TensorSpec| matches!(o.shape[..], [_, Some(32), _, _]);
+    if outputs.len() == 2 && outputs.iter().any(prototypes) {
+        "it looks like a model that segments, and a detector is wanted"
+    } else if outputs.len() == 1 {
+        "no boxes, classes or vectors are known to come in this shape"
+    } else {
+        "these outputs together are no family's"
+    }
 }
 
+fn named_but(named: usize, there: usize) -> String {
+    format!("{named} classes are named, by hand or in the model's metadata, and the shape has room for {there}")
+}
+
+/// The reason first: the list of layouts is long.
 fn unknown(outputs: &[TensorSpec], why: &str) -> String {
     let shown = |o: &TensorSpec| {
         let dims: Vec<_> = o.shape.iter().map(|d| d.map_or("?".into(), |d| d.to_string())).collect();
         format!("`{}` [{}]", o.name, dims.join(", "))
     };
-    let shown: Vec<_> = outputs.iter().map(shown).collect();
-    format!("outputs {} have no layout that is known ({}): {why}", shown.join(", "), names())
+    let all: Vec<_> = outputs.iter().map(shown).collect();
+    let all = all.join(", ");
+    format!(
+        "its outputs {all} have no layout that is known: {why}; name the layout if it is one of these, or export the model anew: {}",
+        names()
+    )
 }

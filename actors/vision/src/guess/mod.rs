@@ -5,11 +5,14 @@
 
 mod families;
 mod layout;
+mod objection;
 mod pixels;
 
 use std::{collections::BTreeMap, fmt};
 
 use parapet_contracts::ports::inference::{ModelSignature, TensorSpec};
+
+pub use objection::{objection, plugins};
 
 use crate::{
     inputs::input_of,

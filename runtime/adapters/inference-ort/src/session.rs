@@ -46,7 +46,14 @@ impl OrtSession {
             metadata,
         };
         if let Some(odd) = signature.inputs.iter().chain(&signature.outputs).find(|t| t.dtype == DType::Other) {
-            let text = format!("model {}: `{}` is no tensor of floats, bytes or integers", model.display(), odd.name);
+            let all = session.inputs().iter().chain(session.outputs());
+            let kind = all.filter(|outlet| outlet.name() == odd.name).map(|outlet| outlet.dtype().to_string()).next();
+            let text = format!(
+                "model {}: `{}` is {}, no tensor of floats of 32 or 16 bits, bytes or whole numbers: export it with one of them",
+                model.display(),
+                odd.name,
+                kind.unwrap_or_default()
+            );
             return Err(error(ErrorKind::Fatal, "unsupported", text));
         }
         Ok(Self {
