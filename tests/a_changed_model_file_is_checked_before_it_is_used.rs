@@ -111,7 +111,9 @@ fn a_good_one_takes_over_and_what_is_no_good_changes_nothing() {
     // Settings that don't fit.
     put(folder, &whole);
     yard.folder.file("models/m.yaml", &YAML.replace("yolov5", "yolov8"));
-    yard.refused(&["2 labels are named"], "hen");
+    let told = |status: &Value| status["refused_configuration"].to_string().contains("2 labels are named");
+    yard.site.wait_for("the settings are refused", "/api/v1/status", SOON, told);
+    yard.next_label("hen");
     assert!(!yard.labels().iter().any(|label| label == "fox"), "no frame was shown to what was refused");
 
     // And a good one, at last.

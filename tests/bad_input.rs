@@ -8,6 +8,7 @@ use std::{net::TcpListener, process::Command, time::Duration};
 use parapet_testkit::{
     RunningSite, SiteFolder,
     command::{Told, parapet, parapet_command, tell},
+    onnx::{Elements, OnnxModel, Value},
     shared_data,
 };
 use support::PARAPET;
@@ -77,6 +78,50 @@ fn a_corrupt_model() {
             &["models/people.yaml:1:7: ", "models/people.onnx", "not an ONNX model", "give an .onnx file"],
         );
     }
+}
+
+#[test]
+fn a_model_that_can_be_read_and_not_used() {
+    let site = SiteFolder::new("s");
+    site.file("models/people.yaml", "file: models/people.onnx\n");
+    let path = site.path().join("models/people.onnx");
+    let write = |dims: &[usize], change: &dyn Fn(&mut OnnxModel)| {
+        let mut model = OnnxModel::constant(64, dims, None, &vec![0.0; dims.iter().product()]);
+        change(&mut model);
+        std::fs::write(&path, model.bytes()).unwrap();
+    };
+    let place = "models/people.yaml:1:7: `models/people.onnx` can't be used: ";
+    write(&[1, 17, 3], &|_| ());
+    has(&refused(&site), &[place, "`output` [1, 17, 3]", "name the layout", "`parapet model inspect`"]);
+    write(&[1, 84, 84], &|model| model.inputs.push(Value::new("other", Elements::F32, &[1, 3, 64, 64])));
+    has(&refused(&site), &[place, "2 inputs", "one picture is wanted"]);
+    write(&[1, 84, 84], &|model| model.nodes[0].0 = "EfficientNMS_TRT");
+    has(&refused(&site), &[place, "EfficientNMS_TRT", "a plugin of TensorRT", "without it"]);
+    write(&[1, 84, 84], &|_| ());
+    site.file("models/people.yaml", "file: models/people.onnx\nlayout: tfod\n");
+    has(&refused(&site), &["models/people.yaml:2:9: ", "tfod is boxes", "[1, 84, 84]"]);
+}
+
+#[test]
+fn a_cascade_on_a_label_that_never_comes_and_a_zone_outside_of_the_picture() {
+    let site = SiteFolder::new("s");
+    site.copy(&shared_data("models/yolox_nano_416.onnx"), "models/yolox.onnx")
+        .copy(&shared_data("models/vww_person_96.onnx"), "models/person.onnx")
+        .file("models/people.yaml", "file: models/yolox.onnx\n")
+        .file(
+            "models/sure.yaml",
+            "file: models/person.onnx\nlabels: [non_person, person]\nafter: {model: people, labels: [persn]}\n",
+        )
+        .file("cameras/gate.yaml", "source: test://ball\nmodels: [people]\n");
+    has(&refused(&site), &["models/sure.yaml:3:33: ", "`persn`", "`people`", "did you mean `person`?"]);
+    site.file("models/sure.yaml", "file: models/person.onnx\nlabels: [non_person, person]\nafter: people\n").file(
+        "cameras/gate.yaml",
+        "source: test://ball\nmodels: [people]\nzones:\n  door: [[0.1, 0.1], [1.4, 0.1], [0.5, 0.9]]\n",
+    );
+    has(
+        &refused(&site),
+        &["cameras/gate.yaml:4:", "outside of the picture: `1.4`", "fractions", "pixels: [1280, 720]"],
+    );
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use parapet_testkit::onnx::{Elements, OnnxModel, Value};
+
 fn shared(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
     assert!(path.exists(), "{} is absent: this test needs the shared test data", path.display());
@@ -55,6 +57,17 @@ fn a_missing_or_damaged_model() {
         std::fs::write(&cut, bytes).unwrap();
         let told = refused(&detect(&cut, &picture(), &[]));
         assert!(told.contains("cut.onnx") && told.contains("not an ONNX model"), "{told}");
+    }
+    // What people take for a model.
+    for (bytes, what) in [
+        (&b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"[..], "`git lfs pull`"),
+        (b"<!doctype html><html><body>404", "download it anew"),
+        (b"PK\x03\x04archive/data.pkl", "export the model to ONNX"),
+        (b"", "an empty file"),
+    ] {
+        std::fs::write(&cut, bytes).unwrap();
+        let told = refused(&detect(&cut, &picture(), &[]));
+        assert!(told.contains("cut.onnx: not an ONNX model but ") && told.contains(what), "{told}");
     }
     let told = refused(&detect(folder.path(), &picture(), &[]));
     assert!(told.contains("is a folder"), "{told}");
@@ -126,7 +139,76 @@ fn weights_that_are_not_beside_the_model_and_an_opset_of_tomorrow() {
     // `opset_import` with version 99.
     let tomorrow = with_more(folder.path(), "tomorrow.onnx", &field(8, &[16, 99]));
     let told = refused(&detect(&tomorrow, &picture(), &[]));
-    assert!(told.contains("tomorrow.onnx") && told.contains("opset"), "{told}");
+    assert!(told.contains("tomorrow.onnx") && told.contains("opset") && told.contains("use a newer one"), "{told}");
+    // `ir_version` 99: the number that comes last counts.
+    let tomorrow = with_more(folder.path(), "tomorrow.onnx", &[8, 99]);
+    let told = refused(&detect(&tomorrow, &picture(), &[]));
+    assert!(told.contains("IR version: 99") && told.contains("use a newer one"), "{told}");
+    assert!(!told.contains("onnxruntime_src"), "nobody reads the runtime's source code: {told}");
+}
+
+/// A model of 64 × 64 pixels that always gives the same numbers.
+fn made(folder: &Path, dims: &[usize], change: &dyn Fn(&mut OnnxModel)) -> PathBuf {
+    let mut model = OnnxModel::constant(64, dims, None, &vec![0.0; dims.iter().product()]);
+    change(&mut model);
+    let path = folder.join("made.onnx");
+    std::fs::write(&path, model.bytes()).unwrap();
+    path
+}
+
+#[test]
+fn a_model_of_no_family_or_with_inputs_that_nothing_is_known_to_fill() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |dims: &[usize], change: &dyn Fn(&mut OnnxModel)| {
+        let told = refused(&detect(&made(folder.path(), dims, change), &picture(), &[]));
+        assert!(told.contains("made.onnx"), "{told}");
+        told
+    };
+    let yolo = &[1, 84, 84];
+    let image = |elements, dims: &[usize]| Value::new("images", elements, dims);
+    let more = Value::new("other", Elements::F32, &[1, 3, 64, 64]);
+    let cases: [(String, &[&str]); 7] = [
+        (
+            told(&[1, 17, 3], &|_| ()),
+            &["`output` [1, 17, 3]", "no layout that is known", "name the layout", "yolox, yolov5"],
+        ),
+        (told(&[1, 17, 3, 9, 2], &|_| ()), &["[1, 17, 3, 9, 2]", "in this shape", "export the model anew"]),
+        (told(yolo, &|model| model.inputs.push(more.clone())), &["2 inputs", "one picture is wanted"]),
+        (
+            told(yolo, &|model| model.inputs[0] = image(Elements::I32, &[1, 3, 64, 64])),
+            &["holds I32", "floats", "export it"],
+        ),
+        (told(yolo, &|model| model.inputs[0] = image(Elements::F32, &[1, 1, 64, 64])), &["[1, 3, height, width]"]),
+        (told(yolo, &|model| model.inputs[0] = image(Elements::F32, &[4, 3, 64, 64])), &["a batch of 1"]),
+        (told(yolo, &|model| model.nodes[0].0 = "EfficientNMS_TRT"), &["EfficientNMS_TRT", "TensorRT", "without it"]),
+    ];
+    for (told, parts) in cases {
+        for part in parts {
+            assert!(told.contains(part), "{part} is not in: {told}");
+        }
+    }
+    let two = told(&[1, 84, 85], &|model| model.metadata.push(("names".into(), "{0: 'a', 1: 'b'}".into())));
+    assert!(two.contains("2 classes are named") && two.contains("metadata"), "{two}");
+}
+
+#[test]
+fn a_model_whose_dimensions_are_all_open_is_used_and_told_to_be_uncertain() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |model: &mut OnnxModel| {
+        model.inputs[0] = Value::open("images", Elements::F32, 4);
+        model.outputs[0] = Value::open("output", Elements::F32, 3);
+    };
+    // The runtime finds out what the output's shape is; the size of the input stays a guess.
+    let output = detect(&made(folder.path(), &[1, 84, 2100], &open), &picture(), &[]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("320x320") && told.contains("uncertain: size"), "{told}");
+    // Boxes that are not as many as the size has cells, which somebody named.
+    let model = made(folder.path(), &[1, 84, 85], &open);
+    let output = detect(&model, &picture(), &["--layout", "yolox", "--size", "320"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("layout yolox wants [1, 2100, 85]") && told.contains("gave [1, 84, 85]"), "{told}");
 }
 
 #[test]

@@ -141,6 +141,10 @@ pub(crate) fn input_of(signature: &ModelSignature) -> Result<InputForm, String> 
     let bytes = match input.dtype {
         DType::F32 | DType::F16 => false,
         DType::U8 => true,
+        DType::Other => {
+            let text = "is of a type that can't be filled; floats of 32 or 16 bits, or bytes, are wanted";
+            return Err(format!("the input {} {text}: export it with one of them", shown(input)));
+        }
         other => {
             return Err(format!(
                 "the input {} holds {other:?}; floats of 32 or 16 bits, or bytes, are wanted: export it with one of them",
