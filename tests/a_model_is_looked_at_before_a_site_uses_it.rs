@@ -1,10 +1,15 @@
 //! `parapet model inspect` and `parapet model try`: what a person reads, and a video that others can play.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/exports.rs"]
+mod exports;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+
+use parapet_testkit::onnx::ending::Ending;
 
 fn shared(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
@@ -35,6 +40,36 @@ fn inspect_tells_what_it_found_what_it_would_do_and_how_sure_it_is() {
         let output = model(&["inspect", text(&shared("models").join(name))]);
         let told = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        for part in parts {
+            assert!(told.contains(part), "{part} is not in: {told}");
+        }
+    }
+}
+
+/// The shared detector in the form of other exports: what is found, what would be done, and how sure that is.
+#[test]
+fn inspect_knows_other_exports_and_says_what_no_file_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = std::fs::read(shared("models/yolox_nano_416_v5layout.onnx")).unwrap();
+    let cases: [(&str, Ending, &[&str]); 6] = [
+        (
+            "nms_indices",
+            exports::nms_indices("corners"),
+            &["`selected_indices` I64 [?, 3]", "93 %", "taken as fractions"],
+        ),
+        ("rtdetr", exports::flat(0.0), &["85 %", "counts them from 0", "uncertain: labels"]),
+        ("best_class", exports::best_class(), &["88 %", "before suppression"]),
+        ("yolox_heads", exports::yolox_heads(false), &["90 %", "objectness and 80 classes"]),
+        ("scrfd", exports::scrfd(), &["92 %", "face", "objects with boxes"]),
+        ("retinaface", exports::retinaface(), &["92 %", "7098 priors", "face"]),
+    ];
+    for (layout, end, parts) in cases {
+        let path = folder.path().join("other.onnx");
+        std::fs::write(&path, end.of(&base)).unwrap();
+        let output = model(&["inspect", text(&path)]);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(told.contains(&format!("layout    {layout} ")), "{layout}: {told}");
         for part in parts {
             assert!(told.contains(part), "{part} is not in: {told}");
         }

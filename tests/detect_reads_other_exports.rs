@@ -66,6 +66,8 @@ fn boxes_and_scores_apart_in_any_form() {
     holds("boxes_scores", &exports::boxes_scores("corners", false), &STREET);
     holds("boxes_scores_fractions", &exports::boxes_scores("corners", true), &STREET);
     holds("boxes_scores_centres", &exports::boxes_scores("centres", true), &STREET);
+    holds("boxes_objectness", &exports::boxes_objectness(), &STREET);
+    holds("best_class", &exports::best_class(), &STREET);
     let labels = shared("labels/coco80.txt");
     let flags = ["--labels", labels.to_str().unwrap()];
     holds("ssd", &exports::ssd(), &Comparison { flags: &flags, ..STREET });

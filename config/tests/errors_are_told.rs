@@ -345,7 +345,7 @@ fn mistakes_in_a_model_file() {
         ),
         (
             model("file: models/people.onnx\nlayout: yolo8\n"),
-            "models/people.yaml:2:9: expected one of `yolox`, `yolov5`, `yolov8`, `yolov8_rows`, `end2end`, `n7`, `tfod`, `efficient_nms`, `mmdet`, `torchvision`, `paddle`, `nanodet`, `nanodet_plus`, `picodet`, `fastestdet`, `rtdetr`, `detr`, `detr_sigmoid`, `boxes_scores`, `nms_indices`, `detection_output`, `rtdetr_rows`, `yolox_heads`, `yolov5_heads`, `yolov7_heads`, `yolov8_heads`, `yolov3_heads`, `yolov3_tiny_heads`, `yolov2`, `centernet` and 7 more, found `yolo8`; did you mean `yolov8`?",
+            "models/people.yaml:2:9: expected one of `yolox`, `yolov5`, `yolov8`, `yolov8_rows`, `end2end`, `n7`, `tfod`, `efficient_nms`, `mmdet`, `torchvision`, `paddle`, `nanodet`, `nanodet_plus`, `picodet`, `fastestdet`, `rtdetr`, `detr`, `detr_sigmoid`, `boxes_scores`, `best_class`, `nms_indices`, `detection_output`, `rtdetr_rows`, `yolox_heads`, `yolov5_heads`, `yolov7_heads`, `yolov8_heads`, `yolov3_heads`, `yolov3_tiny_heads`, `yolov2` and 8 more, found `yolo8`; did you mean `yolov8`?",
         ),
         (
             model("file: models/people.onnx\nslots: 0\n"),

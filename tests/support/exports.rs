@@ -180,6 +180,24 @@ pub fn boxes_scores(boxes: &str, fractions: bool) -> Ending {
     e
 }
 
+/// Boxes, objectness and classes, each apart.
+pub fn boxes_objectness() -> Ending {
+    let mut e = decoded();
+    e.output("corners", F32, &[1, ALL, 4]).output("obj", F32, &[1, ALL, 1]).output("cls", F32, &[1, ALL, 80]);
+    e
+}
+
+/// Boxes, and the best class of each with its score.
+pub fn best_class() -> Ending {
+    let mut e = decoded();
+    let along = [("axis", Int(2)), ("keepdims", Int(0))];
+    e.with("ArgMax", &["sc"], "class_idx", &along)
+        .with("ReduceMax", &["sc"], "scores", &[("axes", Ints(vec![2])), ("keepdims", Int(0))])
+        .op("Identity", &["corners"], "boxes");
+    e.output("boxes", F32, &[1, ALL, 4]).output("scores", F32, &[1, ALL]).output("class_idx", I64, &[1, ALL]);
+    e
+}
+
 /// Boxes as fractions, and scores behind one for the background.
 pub fn ssd() -> Ending {
     let mut e = decoded();

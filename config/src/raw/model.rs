@@ -131,6 +131,8 @@ pub(crate) enum RawLayout {
     DetrSigmoid,
     /// YOLO-NAS and others: boxes `[1, n, 4]` and scores apart.
     BoxesScores,
+    /// The best class of each box before suppression: boxes `[1, n, 4]`, scores and classes from 0 `[1, n]`.
+    BestClass,
     /// ONNX's NonMaxSuppression: indices `[n, 3]`, and the boxes and scores that they choose from.
     NmsIndices,
     /// OpenVINO's and Caffe's SSD: `[1, 1, n, 7]` with batch, class from 1, score and corners as fractions.
@@ -192,6 +194,7 @@ impl RawLayout {
             Self::Detr => "detr",
             Self::DetrSigmoid => "detr_sigmoid",
             Self::BoxesScores => "boxes_scores",
+            Self::BestClass => "best_class",
             Self::NmsIndices => "nms_indices",
             Self::DetectionOutput => "detection_output",
             Self::RtdetrRows => "rtdetr_rows",

@@ -186,8 +186,7 @@ fn find_labels(
     }
     let boxes = by_name(layout);
     let classes = boxes.and_then(|l| l.classes(outputs)).or_else(|| whole.and_then(|l| l.classes(outputs))).flatten();
-    // Where classes come as numbers, no shape tells how many there are.
-    let numbered = boxes.is_some_and(crate::layout::Layout::suppresses);
+    let numbered = boxes.is_some_and(crate::layout::Layout::numbers_classes);
     let (labels, confidence, why) = match (&named.labels, &clues.names, classes) {
         (Some(labels), _, _) => (labels.clone(), 1.0, "named".to_owned()),
         (None, Some(names), classes) if classes.is_none_or(|c| c == names.len()) => {

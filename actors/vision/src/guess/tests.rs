@@ -135,6 +135,8 @@ fn families_are_told_apart_by_number_names_and_shapes_of_their_outputs() {
         ("boxes_scores", fixed(&[("boxes", &[1, 2100, 4]), ("scores", &[1, 2100, 80])])),
         ("boxes_scores", fixed(&[("boxes", &[1, 2100, 1, 4]), ("confs", &[1, 2100, 80])])),
         ("efficient_nms", fixed(&[("num", &[1, 1]), ("b", &[1, 100, 4]), ("score", &[1, 100]), ("label", &[1, 100])])),
+        ("best_class", fixed(&[("boxes", &[1, 2100, 4]), ("scores", &[1, 2100]), ("class_idx", &[1, 2100])])),
+        ("boxes_scores", fixed(&[("boxes", &[1, 2100, 4]), ("obj", &[1, 2100, 1]), ("cls", &[1, 2100, 80])])),
         ("mmdet", fixed(&[("dets", &[0, 5]), ("labels", &[0])])),
         ("torchvision", fixed(&[("boxes", &[0, 4]), ("labels", &[0]), ("scores", &[0])])),
         ("rtdetr", fixed(&[("boxes", &[0, 4]), ("pred_classes", &[0]), ("scores", &[0])])),

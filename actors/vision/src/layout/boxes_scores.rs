@@ -1,5 +1,6 @@
 //! Boxes and scores apart, as YOLO-NAS and YOLOv4 have them, and PicoDet and PP-YOLOE without suppression: boxes `[1, n, 4]` (or
-//! `[1, n, 1, 4]`) in one of the forms of [`Form`], and scores `[1, n, classes]` or `[1, classes, n]`, final.
+//! `[1, n, 1, 4]`) in one of the forms of [`Form`], and scores `[1, n, classes]` or `[1, classes, n]`, final. An objectness `[1, n, 1]` may
+//! stand beside them, which scores are multiplied by.
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
@@ -15,22 +16,24 @@ use crate::refusal::DecodeError;
 /// Boxes and scores apart.
 pub struct BoxesScores;
 
-/// Where boxes and scores stand, and the declared number of classes.
-fn places(outputs: &[TensorSpec]) -> Option<(usize, usize, Option<usize>)> {
-    if outputs.len() != 2 {
-        return None;
-    }
+/// Where boxes, scores and perhaps objectness stand, and the declared number of classes.
+fn places(outputs: &[TensorSpec]) -> Option<(usize, usize, Option<usize>, Option<usize>)> {
     let of_one_class = |o: &TensorSpec| matches!(inner(o), [_, Some(1), Some(4)]);
     let boxes = outputs.iter().position(of_one_class).or_else(|| boxes_at(outputs))?;
-    let scores = 1 - boxes;
-    let classes = match (inner(&outputs[boxes])[0], inner(&outputs[scores])) {
+    let mut others: Vec<usize> = (0..outputs.len()).filter(|i| *i != boxes).collect();
+    let n = inner(&outputs[boxes])[0];
+    let is_objectness = |i: &usize| outputs[*i].shape.len() == 3 && *inner(&outputs[*i]) == [n, Some(1)];
+    let objectness = others.iter().copied().find(is_objectness).filter(|_| others.len() == 2);
+    others.retain(|i| Some(*i) != objectness);
+    let [scores] = others[..] else { return None };
+    let classes = match (n, inner(&outputs[scores])) {
         (Some(n), [Some(rows), columns]) if *rows == n => *columns,
         (Some(n), [rows, Some(columns)]) if *columns == n => *rows,
         (None, [None, columns]) => *columns,
         (None, [rows, None]) => *rows,
         _ => return None,
     };
-    Some((boxes, scores, classes))
+    (outputs[scores].shape.len() == 3).then_some((boxes, scores, objectness, classes))
 }
 
 impl Layout for BoxesScores {
@@ -43,7 +46,7 @@ impl Layout for BoxesScores {
     }
 
     fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
-        places(outputs).map(|(_, _, classes)| classes)
+        places(outputs).map(|(.., classes)| classes)
     }
 
     fn read(
@@ -53,7 +56,8 @@ impl Layout for BoxesScores {
         into: &mut Candidates,
     ) -> Result<(), DecodeError> {
         let name = self.name();
-        let Some((boxes, scores, _)) = places(model.outputs).filter(|_| outputs.len() == 2) else {
+        let at = places(model.outputs).filter(|_| outputs.len() == model.outputs.len());
+        let Some((boxes, scores, objectness, _)) = at else {
             return Err(DecodeError::shape(format!(
                 "layout boxes_scores wants boxes and scores, the model gave {} outputs",
                 outputs.len()
@@ -72,6 +76,11 @@ impl Layout for BoxesScores {
         check_count(n)?;
         let (rows, columns, scores) = rows(name, "scores", outputs.get(scores))?;
         let classes = model.classes;
+        let objectness = objectness.map(|i| numbers(name, "objectness", outputs.get(i))).transpose()?;
+        let objectness = objectness.map(|(_, values)| values);
+        if objectness.as_ref().is_some_and(|values| values.len() != n) {
+            return Err(DecodeError::shape(format!("layout {name}: {n} boxes, and objectness for others")));
+        }
         let form = Form::of(&boxes);
         let mut row = vec![0.0; classes];
         for (i, b) in boxes.chunks_exact(4).enumerate() {
@@ -85,6 +94,7 @@ impl Layout for BoxesScores {
                 )));
             }
             if let Some((class, score)) = best(&row) {
+                let score = objectness.as_ref().map_or(score, |objectness| objectness[i] * score);
                 into.take_corners(class, score, form.corners(b))?;
             }
         }

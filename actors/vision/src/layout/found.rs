@@ -7,6 +7,7 @@ use parapet_contracts::ports::inference::{DType, TensorSpec, TensorView};
 
 use super::{
     Candidates, check_count,
+    form::Form,
     tensors::{boxes_at, check_columns, is_vector, named, numbers, rows, whole},
 };
 use crate::refusal::DecodeError;
@@ -102,6 +103,11 @@ impl<'a> Found<'a> {
             Some(count) => limit(layout, outputs.get(count), n)?,
         };
         Ok(Self { boxes, classes, scores, limit })
+    }
+
+    /// What their four numbers are, when they are all boxes of a grid.
+    pub(crate) fn form(&self) -> Form {
+        Form::of(&self.boxes)
     }
 
     /// Hands them over. Classes are counted from `first`; `corners` makes left, top, right, bottom of a box's four numbers.

@@ -4,6 +4,7 @@
 //! Mapping to the picture and suppression of doubles come after it, the same for all.
 
 mod anchors;
+mod best_class;
 mod boxes_scores;
 mod candidates;
 mod centernet;
@@ -79,6 +80,7 @@ pub const LAYOUTS: &[&dyn Layout] = &[
     &detr::Detr,
     &detr::DetrSigmoid,
     &boxes_scores::BoxesScores,
+    &best_class::BestClass,
     &nms_indices::NmsIndices,
     &detection_output::DetectionOutput,
     &rtdetr_rows::RtDetrRows,
@@ -130,6 +132,11 @@ pub trait Layout: Send + Sync {
     /// True when the model leaves no doubles, so that none are suppressed after it.
     fn suppresses(&self) -> bool {
         false
+    }
+
+    /// True when classes come as numbers, so that no shape tells how many there are.
+    fn numbers_classes(&self) -> bool {
+        self.suppresses()
     }
 
     /// True when its boxes are pixels of the input in some exports and fractions of it in others: the boxes themselves tell.

@@ -1,6 +1,8 @@
 //! Several outputs that hold what a graph with suppression has found.
 
-use super::{Clues, Family, Match, begins_as_yolox, called, fits, found, has_op, is_of_tensorflow, yolo_family};
+use super::{
+    Clues, Family, Match, begins_as_yolox, called, fits, found, has_op, is_of_tensorflow, suppresses, yolo_family,
+};
 
 pub(super) fn find(clues: &Clues<'_>) -> Option<Match> {
     if fits(clues, "nms_indices") {
@@ -24,9 +26,19 @@ pub(super) fn find(clues: &Clues<'_>) -> Option<Match> {
         return found("paddle", family, 0.88, "rows of six and their count, as PaddleDetection has them");
     }
     if fits(clues, "rtdetr") {
+        if all_of_a_grid(clues) {
+            let why = "a box, its best class and its score for each of many cells: before suppression, which would leave fewer";
+            return found("best_class", yolo_family(clues), 0.88, why);
+        }
         return labelled(clues);
     }
     None
+}
+
+/// True for more boxes than a suppression leaves, in a graph without one.
+fn all_of_a_grid(clues: &Clues<'_>) -> bool {
+    let many = clues.signature.outputs.iter().any(|o| matches!(o.shape[..], [_, Some(n), Some(4)] if n > 1000));
+    many && !suppresses(clues)
 }
 
 /// Boxes, scores, classes and a count.

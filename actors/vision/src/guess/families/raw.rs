@@ -128,7 +128,12 @@ pub(super) fn boxes(clues: &Clues<'_>, named: &Overrides, size: SizePx) -> Optio
         return found("ssd", Family::Face, confidence, why);
     }
     if fits(clues, "boxes_scores") {
-        return found("boxes_scores", yolo_family(clues), 0.8, "boxes and scores apart, as YOLO-NAS has them");
+        return found(
+            "boxes_scores",
+            yolo_family(clues),
+            0.8,
+            "boxes and scores apart, as YOLO-NAS has them, before suppression",
+        );
     }
     None
 }

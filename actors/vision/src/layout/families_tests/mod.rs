@@ -156,6 +156,7 @@ fn shapes(layout: &str) -> Vec<(&'static str, Vec<usize>)> {
         "detr_sigmoid" | "boxes_scores" => vec![("scores", vec![1, 9, 3]), ("boxes", vec![1, 9, 4])],
         "face" => vec![("scores", vec![1, 9, 2]), ("boxes", vec![1, 9, 4])],
         "ssd" => vec![("scores", vec![1, 9, 4]), ("boxes", vec![1, 9, 4])],
+        "best_class" => vec![("boxes", vec![1, 9, 4]), ("class_idx", vec![1, 9]), ("scores", vec![1, 9])],
         "nms_indices" => {
             vec![("selected_indices", vec![9, 3]), ("boxes", vec![1, 84, 4]), ("scores", vec![1, 3, 84])]
         }

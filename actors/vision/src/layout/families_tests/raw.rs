@@ -112,3 +112,18 @@ fn centernet_takes_peaks_of_its_map() {
         [("hm", vec![1, 3, 16, 16], heat), ("reg", vec![1, 2, 16, 16], offsets), ("wh", vec![1, 2, 16, 16], sizes)];
     sees("centernet", &outputs, &[("b", 1.0 / (1.0 + (-2f32).exp()), BOX)]);
 }
+
+#[test]
+fn an_objectness_beside_boxes_and_scores_is_multiplied_with_them() {
+    let boxes: Tensor = ("boxes", vec![1, 2, 4], vec![8.0, 16.0, 24.0, 48.0, 0.0, 0.0, 9.0, 9.0]);
+    let objectness: Tensor = ("obj", vec![1, 2, 1], vec![0.5, 0.5]);
+    let scores: Tensor = ("cls", vec![1, 2, 3], vec![0.1, 0.8, 0.0, 0.0, 0.0, 0.4]);
+    sees("boxes_scores", &[boxes, objectness, scores], &[("b", 0.4, BOX)]);
+}
+
+#[test]
+fn the_best_class_of_each_box_is_suppressed_here() {
+    let boxes: Tensor = ("boxes", vec![1, 2, 4], [BOX, BOX].concat());
+    let outputs = [boxes, ("scores", vec![1, 2], vec![0.7, 0.9]), ("class_idx", vec![1, 2], vec![2.0, 2.0])];
+    sees("best_class", &outputs, &[("c", 0.9, BOX)]);
+}
