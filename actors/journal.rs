@@ -58,6 +58,7 @@ struct Inner {
 struct Entry {
     record: ErrorRecord,
     unwritten: bool,
+    untold: bool,
 }
 
 impl Journal {
@@ -110,7 +111,7 @@ impl Journal {
             count: 1,
             trace_id: failure.trace_id.clone(),
         };
-        entries.insert(key, Entry { record, unwritten: true });
+        entries.insert(key, Entry { record, unwritten: true, untold: true });
         Some(1)
     }
 
@@ -125,6 +126,15 @@ impl Journal {
                 entry.record.clone()
             })
             .collect()
+    }
+
+    /// The records that began since the last call, for whoever tells others of them.
+    pub fn take_untold(&self) -> Vec<ErrorRecord> {
+        let mut entries = self.inner.entries.lock();
+        let begun = entries.values_mut().filter(|entry| std::mem::take(&mut entry.untold));
+        let mut records: Vec<ErrorRecord> = begun.map(|entry| entry.record.clone()).collect();
+        records.sort_by_key(|record| record.id);
+        records
     }
 
     /// Failures that were reported, repeats included.
@@ -161,10 +171,12 @@ mod tests {
             [("cameras/a", 3), ("cameras/b", 1)]
         );
         assert!(journal.take_unwritten().is_empty());
+        assert_eq!((journal.take_untold().len(), journal.take_untold().len()), (2, 0), "each is told once");
         let id = records[0].id;
         journal.report(Failure::new("cameras/a", "stall", "no frame for 5 s"));
         let again = journal.take_unwritten();
         assert_eq!((again[0].id, again[0].count), (id, 4));
+        assert!(journal.take_untold().is_empty(), "a repeat is no new failure");
     }
 
     #[test]

@@ -3,19 +3,46 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
-use parapet_config::{Action, UploadKind, Uploader};
+use parapet_config::{Action, Lane, UploadKind, Uploader};
 use parapet_contracts::{
-    Alert, AlertUpdate, DetectionEvent, SiteId, UploaderId, cloudevent::CloudEvent, ports::store::OutboxItem,
-    topics::Topic,
+    Alert, AlertUpdate, DetectionEvent, ErrorEvent, ErrorRecord, EvidenceEvent, SiteId, Timestamp, UploaderId,
+    cloudevent::CloudEvent,
+    ports::store::OutboxItem,
+    topics::{self, Topic},
 };
-use uuid::Uuid;
+
+use crate::uploader::Selection;
 
 /// The outbox from which alerts go to the bus.
 pub const BUS: &str = "bus";
 
-/// The outbox of an uploader.
+/// The outbox of an uploader; those of its kinds other than alerts lie below it.
 pub fn queue_of(uploader: &UploaderId) -> String {
     format!("uploader/{uploader}")
+}
+
+/// The outbox in which an uploader's things of a kind wait.
+pub fn lane_queue(uploader: &UploaderId, lane: Lane) -> String {
+    match lane {
+        Lane::Alerts => queue_of(uploader),
+        lane => format!("uploader/{uploader}/{}", lane.as_str()),
+    }
+}
+
+/// The uploader that an outbox belongs to, as its name says.
+pub fn uploader_in(queue: &str) -> Option<UploaderId> {
+    let queue = queue.strip_prefix("dead/").unwrap_or(queue);
+    UploaderId::new(queue.strip_prefix("uploader/")?.split('/').next()?).ok()
+}
+
+/// The kind of outbox that an item belongs to.
+pub fn lane_of(kind: &str) -> Lane {
+    match kind {
+        "event" => Lane::Events,
+        "error" => Lane::Journal,
+        "evidence" => Lane::Evidence,
+        _ => Lane::Alerts,
+    }
 }
 
 /// Where the items of an outbox go that its sink will never take.
@@ -23,10 +50,13 @@ pub fn dead_letters_of(queue: &str) -> String {
     format!("dead/{queue}")
 }
 
+/// Entries for outboxes: each with the outbox's name.
+pub type Entries = Vec<(String, OutboxItem)>;
+
 /// The outboxes of the site as it is configured now.
 #[derive(Debug, Default)]
 pub struct Outboxes {
-    uploaders: ArcSwap<Vec<(String, Vec<UploadKind>)>>,
+    uploaders: ArcSwap<Vec<Selection>>,
 }
 
 impl Outboxes {
@@ -39,64 +69,51 @@ impl Outboxes {
 
     /// Takes a new configuration. The queue of an uploader that is gone stays in the store.
     pub fn replace(&self, uploaders: &BTreeMap<UploaderId, Arc<Uploader>>) {
-        let list = uploaders.iter().map(|(id, uploader)| (queue_of(id), uploader.what.clone())).collect();
-        self.uploaders.store(Arc::new(list));
+        self.uploaders.store(Arc::new(uploaders.values().map(|uploader| Selection::new(uploader)).collect()));
     }
 
-    fn wanting(&self, kind: UploadKind) -> Vec<String> {
-        self.uploaders.load().iter().filter(|(_, what)| what.contains(&kind)).map(|(queue, _)| queue.clone()).collect()
-    }
-
-    /// What an alert appends: one entry for the bus, one for each uploader that sends alerts, and what its rule's actions ask for.
+    /// What an alert appends: one entry for the bus, one for each uploader that sends alerts, what its rule's actions ask for, and one
+    /// for each uploader that sends evidence.
     ///
     /// # Errors
     /// When the alert can't be written as JSON.
-    pub fn for_alert(&self, alert: &Alert, actions: &[Action]) -> Result<Vec<(String, OutboxItem)>, serde_json::Error> {
+    pub fn for_alert(&self, alert: &Alert, actions: &[Action]) -> Result<Entries, serde_json::Error> {
         let payload = serde_json::to_string(&CloudEvent::alert(alert))?;
-        Ok(self.of_alert(alert.id, "alert", &alert.site, &payload, actions))
+        let item = OutboxItem::new(alert.id, "alert", Topic::alerts(&alert.site).to_string(), payload);
+        let item = item.about(alert.camera.as_ref().map(ToString::to_string), alert.raised_at);
+        let mut entries = self.of_alert(&item, actions, |selection| selection.takes_alert(Lane::Alerts, alert));
+        if let Some(file) = &alert.evidence {
+            let event = EvidenceEvent::of(alert, file);
+            entries.extend(self.for_evidence(&event, alert.raised_at, |selection| {
+                selection.takes_alert(Lane::Evidence, alert)
+            })?);
+        }
+        Ok(entries)
     }
 
     /// What became of an alert goes where the alert went.
     ///
     /// # Errors
     /// When it can't be written as JSON.
-    pub fn for_update(
-        &self,
-        update: &AlertUpdate,
-        actions: &[Action],
-    ) -> Result<Vec<(String, OutboxItem)>, serde_json::Error> {
+    pub fn for_update(&self, update: &AlertUpdate, actions: &[Action]) -> Result<Entries, serde_json::Error> {
         let payload = serde_json::to_string(&CloudEvent::alert_update(update))?;
-        Ok(self.of_alert(update.id, "alert_update", &update.site, &payload, actions))
+        let item = OutboxItem::new(update.id, "alert_update", Topic::alerts(&update.site).to_string(), payload);
+        let item = item.about(update.camera.as_ref().map(ToString::to_string), update.recorded_at);
+        Ok(self.of_alert(&item, actions, |selection| selection.takes_update(Lane::Alerts, update)))
     }
 
-    fn of_alert(
-        &self,
-        id: Uuid,
-        kind: &str,
-        site: &SiteId,
-        payload: &str,
-        actions: &[Action],
-    ) -> Vec<(String, OutboxItem)> {
-        let item = |topic: String| OutboxItem { id, kind: kind.to_owned(), topic, payload: payload.to_owned() };
-        let own = Topic::alerts(site).to_string();
-        let mut queues = self.wanting(UploadKind::Alerts);
-        queues.push(BUS.to_owned());
-        for action in actions {
-            if let Action::Uploader(uploader) = action {
-                let queue = queue_of(uploader);
-                // One that was deleted keeps its queue, and gets nothing more.
-                let there = self.uploaders.load().iter().any(|(known, _)| *known == queue);
-                if there && !queues.contains(&queue) {
-                    queues.push(queue);
-                }
-            }
-        }
-        let mut entries: Vec<_> = queues.into_iter().map(|queue| (queue, item(own.clone()))).collect();
-        let topics = actions.iter().filter_map(|action| match action {
-            Action::Mqtt { topic } => Some(topic.clone()),
+    fn of_alert(&self, item: &OutboxItem, actions: &[Action], fits: impl Fn(&Selection) -> bool) -> Entries {
+        let named = |selection: &Selection| {
+            actions.iter().any(|action| matches!(action, Action::Uploader(id) if *id == selection.id))
+        };
+        let uploaders = self.uploaders.load();
+        let wanting = uploaders.iter().filter(|s| (s.sends(UploadKind::Alerts) || named(s)) && fits(s));
+        let mut entries: Entries = wanting.map(|s| (queue_of(&s.id), item.clone())).collect();
+        entries.push((BUS.to_owned(), item.clone()));
+        entries.extend(actions.iter().filter_map(|action| match action {
+            Action::Mqtt { topic } => Some((BUS.to_owned(), OutboxItem { topic: topic.clone(), ..item.clone() })),
             Action::Uploader(_) => None,
-        });
-        entries.extend(topics.map(|topic| (BUS.to_owned(), item(topic))));
+        }));
         entries
     }
 
@@ -104,17 +121,63 @@ impl Outboxes {
     ///
     /// # Errors
     /// When the event can't be written as JSON.
-    pub fn for_event(&self, event: &DetectionEvent) -> Result<Vec<(String, OutboxItem)>, serde_json::Error> {
-        let queues = self.wanting(UploadKind::Events);
+    pub fn for_event(&self, event: &DetectionEvent) -> Result<Entries, serde_json::Error> {
+        let uploaders = self.uploaders.load();
+        let wanting = uploaders.iter().filter(|s| s.sends(UploadKind::Events) && s.takes_event(event));
+        let queues: Vec<String> = wanting.map(|s| lane_queue(&s.id, Lane::Events)).collect();
         if queues.is_empty() {
             return Ok(Vec::new());
         }
-        let item = OutboxItem {
-            id: event.id,
-            kind: "event".to_owned(),
-            topic: Topic::of_event(event).to_string(),
-            payload: serde_json::to_string(&CloudEvent::detection(event))?,
-        };
+        let payload = serde_json::to_string(&CloudEvent::detection(event))?;
+        let item = OutboxItem::new(event.id, "event", Topic::of_event(event).to_string(), payload);
+        let item = item.about(Some(event.camera.to_string()), made_at(event));
         Ok(queues.into_iter().map(|queue| (queue, item.clone())).collect())
     }
+
+    /// What a file of evidence appends: one entry for each uploader that sends evidence and that it fits.
+    ///
+    /// # Errors
+    /// When it can't be written as JSON.
+    pub fn for_evidence(
+        &self,
+        event: &EvidenceEvent,
+        at: Timestamp,
+        fits: impl Fn(&Selection) -> bool,
+    ) -> Result<Entries, serde_json::Error> {
+        let uploaders = self.uploaders.load();
+        let wanting = uploaders.iter().filter(|s| s.sends(UploadKind::Evidence) && fits(s));
+        let queues: Vec<String> = wanting.map(|s| lane_queue(&s.id, Lane::Evidence)).collect();
+        if queues.is_empty() {
+            return Ok(Vec::new());
+        }
+        let payload = serde_json::to_string(&CloudEvent::evidence(event))?;
+        let item = OutboxItem::new(event.id, "evidence", topics::evidence(&event.site), payload);
+        let item = item.about(event.camera.as_ref().map(ToString::to_string), at);
+        Ok(queues.into_iter().map(|queue| (queue, item.clone())).collect())
+    }
+
+    /// What a new failure appends: one entry for each uploader that sends the journal, but for the one that it is about.
+    ///
+    /// # Errors
+    /// When it can't be written as JSON.
+    pub fn for_failure(&self, site: &SiteId, record: ErrorRecord) -> Result<Entries, serde_json::Error> {
+        let uploaders = self.uploaders.load();
+        let wanting = uploaders.iter().filter(|s| s.sends(UploadKind::Journal) && s.takes_failure(&record));
+        let queues: Vec<String> = wanting.map(|s| lane_queue(&s.id, Lane::Journal)).collect();
+        if queues.is_empty() {
+            return Ok(Vec::new());
+        }
+        let event = ErrorEvent { site: site.clone(), record };
+        let payload = serde_json::to_string(&CloudEvent::error(&event))?;
+        let item = OutboxItem::new(event.record.id, "error", topics::errors(site), payload);
+        let item = item.about(None, event.record.first);
+        Ok(queues.into_iter().map(|queue| (queue, item.clone())).collect())
+    }
+}
+
+/// When an event was made, by the site's clock: its id says so.
+fn made_at(event: &DetectionEvent) -> Timestamp {
+    let unix = event.id.get_timestamp().map(|made| made.to_unix());
+    unix.and_then(|(seconds, nanos)| Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok())
+        .unwrap_or(event.ts)
 }

@@ -22,7 +22,7 @@ use crate::{
     rule::{Judge, RuleFeed, SilenceBoard, TableBoard},
     store::{AlertDesk, StoreHandle},
     stream::{StreamActor, StreamBoard},
-    uploader::{Pump, PumpBoard, backoff},
+    uploader::{Pump, PumpBoard, PumpSettings},
     worker::Body,
 };
 
@@ -277,35 +277,27 @@ impl Site {
         })
     }
 
-    /// `None` when its sink can't be made; the journal says why, and the queue keeps what it has.
+    /// `None` when it is disabled; its queue keeps what it has. The sink is made when the actor starts, and anew at each restart.
     fn uploader(&self, config: &Arc<Uploader>) -> Option<ChildSpec> {
         let queue = queue_of(&config.id);
-        let actor = format!("uploaders/{}", config.id);
         let mut boards = self.boards.write();
         let board = Arc::clone(boards.uploaders.entry(config.id.clone()).or_insert_with(|| PumpBoard::new(&queue)));
         if !config.enabled {
             return None;
         }
-        let sink = match self.links.ports.sinks.build(config) {
-            Ok(sink) => sink,
-            Err(text) => {
-                self.links.journal.report(Failure::new(actor, "sink", text));
-                return None;
-            }
-        };
-        let pump = Pump {
-            actor,
-            store: self.links.store.clone(),
-            sink,
-            board,
-            journal: self.links.journal.clone(),
-            clock: Arc::clone(&self.links.ports.clock),
-            backoff: backoff(config.backoff.0, config.backoff.1),
-        };
-        Some(children::edge_worker(config.id.as_str(), "uploader", move |heartbeat| {
-            let pump = pump.clone();
-            heartbeat.idle();
-            Body::task(move |stop| pump.run(stop))
+        let (sinks, clock) = (Arc::clone(&self.links.ports.sinks), Arc::clone(&self.links.ports.clock));
+        let (store, journal) = (self.links.store.clone(), self.links.journal.clone());
+        let config = Arc::clone(config);
+        Some(children::edge_worker(config.id.clone().as_str(), "uploader", move |heartbeat| {
+            heartbeat.idle(); // It waits for the other side, which its sink bounds.
+            let sink = sinks.build(&config);
+            let (board, store, journal, clock) =
+                (Arc::clone(&board), store.clone(), journal.clone(), Arc::clone(&clock));
+            let (actor, settings) = (format!("uploaders/{}", config.id), PumpSettings::of(&config));
+            Body::task(move |stop| async move {
+                let pump = Pump { actor, store, sink: sink?, board, journal, clock, settings };
+                pump.run(stop).await
+            })
         }))
     }
 

@@ -4,10 +4,11 @@
 //! site ─┬─ store        writes batches; what it holds is durable              queue 1,024: appending waits, logging drops
 //!       ├─ alerts       picture, then batch, then the world                    queue    32: rules wait
 //!       ├─ housekeeping expires evidence
+//!       ├─ failures     journal → outboxes of the uploaders that send it
 //!       ├─ bus ─┬─ alerts       outbox `bus` → QoS 1
 //!       │       ├─ detections   → QoS 0                                        hand-off 1,024: the oldest goes
 //!       │       └─ status       → retained, the latest wins
-//!       ├─ uploaders ── one per file: outbox → sink
+//!       ├─ uploaders ── one per file: outboxes, alerts first → sink
 //!       ├─ rules ────── one per file                                           hand-offs   16 frames, 1,024 others: the oldest goes
 //!       ├─ streams ──── one per file: bus, HTTP or file → rules, event log     hand-off 1,024: the newest is refused
 //!       ├─ models ───── one per file ── slot-0 … slot-n                        one frame a camera: the newest wins
@@ -32,7 +33,7 @@ use crate::{
     rule::SilenceBoard,
     site::{Groups, Links, Site},
     store::{AlertDesk, Desk, StoreHandle, StoreSettings, StoreWriter, expire_evidence},
-    uploader::{Pump, PumpBoard, backoff},
+    uploader::{Pump, PumpBoard, PumpSettings, backoff, upload_failures},
     worker::Body,
 };
 
@@ -115,6 +116,15 @@ pub async fn start(
             Body::task(move |stop| expire_evidence(evidence, keep_for, RETAIN_EVERY, journal, clock, heartbeat, stop))
         })
     };
+    let failures = {
+        let (site, journal) = (config.site.id.clone(), journal.clone());
+        let (outboxes, store) = (Arc::clone(&outboxes), store.clone());
+        children::edge_worker("failures", "failures", move |heartbeat| {
+            let (site, journal, outboxes, store) = (site.clone(), journal.clone(), Arc::clone(&outboxes), store.clone());
+            heartbeat.idle(); // It waits for the store.
+            Body::task(move |stop| upload_failures(site, journal, outboxes, store, stop))
+        })
+    };
     let bus = {
         let pump = Pump {
             actor: "bus/alerts".to_owned(),
@@ -123,7 +133,7 @@ pub async fn start(
             board: Arc::clone(&bus_board),
             journal: journal.clone(),
             clock: Arc::clone(&clock),
-            backoff: backoff(BUS_PAUSES.0, BUS_PAUSES.1),
+            settings: PumpSettings::plain(BUS, backoff(BUS_PAUSES.0, BUS_PAUSES.1)),
         };
         bus_supervisor(pump, &bus_feed, &ports.bus, &journal)
     };
@@ -155,7 +165,7 @@ pub async fn start(
     let site = Site::new(config, links, handles);
     site.populate();
 
-    let mut root = root.child(writer).child(alerts).child(housekeeping).child(bus);
+    let mut root = root.child(writer).child(alerts).child(housekeeping).child(failures).child(bus);
     for group in groups {
         root = root.child(ChildSpec::supervisor(group));
     }

@@ -81,7 +81,7 @@ pub fn assemble(
         journal_file,
         evidence,
         bus: Arc::clone(&bus) as _,
-        sinks: Arc::new(Sinks),
+        sinks: Arc::new(Sinks { site: site.id.clone() }),
         lines: Arc::new(FileLines),
         alerts,
         clock,

@@ -3,20 +3,51 @@
 use std::sync::Arc;
 
 use parapet_actors::ports::SinkFactory;
-use parapet_config::{Sink, Uploader};
-use parapet_contracts::ports::sink::SinkPort;
+use parapet_bus_mqtt::{BusSettings, TlsSettings};
+use parapet_config::{HttpSinkConfig, MqttSinkConfig, Sink, UploadFormat, Uploader};
+use parapet_contracts::{SiteId, camera::Credentials, ports::sink::SinkPort};
 use parapet_sink_file::FileSink;
-use parapet_sink_http::HttpSink;
+use parapet_sink_http::{HttpSettings, HttpSink};
+use parapet_sink_mqtt::MqttSink;
 
 /// Makes the sinks that this build has.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sinks;
+#[derive(Clone)]
+pub struct Sinks {
+    /// The site, for the names under which it is known elsewhere.
+    pub site: SiteId,
+}
 
 impl SinkFactory for Sinks {
     fn build(&self, uploader: &Uploader) -> Result<Arc<dyn SinkPort>, String> {
+        let cloudevents = uploader.format == UploadFormat::CloudEvents;
         match &uploader.sink {
             Sink::File { path, rotate_bytes, keep } => Ok(Arc::new(FileSink::new(path.clone(), *rotate_bytes, *keep))),
-            Sink::Http { url, headers, timeout } => Ok(Arc::new(HttpSink::new(url.as_str(), headers, *timeout)?)),
+            Sink::Http(config) => Ok(Arc::new(HttpSink::new(&http(config, cloudevents))?)),
+            Sink::Mqtt(config) => {
+                let name = format!("parapet-{}-{}", self.site, uploader.id);
+                Ok(Arc::new(MqttSink::connect(mqtt(config, name), config.prefix.clone(), cloudevents)))
+            }
         }
     }
+}
+
+fn http(config: &HttpSinkConfig, cloudevents: bool) -> HttpSettings {
+    HttpSettings {
+        url: config.url.to_string(),
+        headers: config.headers.clone(),
+        secret: config.secret.clone(),
+        timeout: config.timeout,
+        max_body: config.max_body,
+        cloudevents,
+    }
+}
+
+fn mqtt(config: &MqttSinkConfig, name: String) -> BusSettings {
+    let credentials = config.credentials.clone();
+    let mut settings = BusSettings::new(config.host.as_str(), config.port, config.client_id.clone().unwrap_or(name));
+    settings.tls = config.tls.as_ref().map(|tls| TlsSettings { ca_file: tls.ca.clone(), client: tls.client.clone() });
+    settings.credentials = credentials.map(|(username, password)| Credentials { username, password });
+    settings.in_flight = config.in_flight;
+    settings.ack_timeout = config.timeout;
+    settings
 }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use parapet_contracts::{
     cloudevent::CONTENT_TYPE,
     ports::{
-        bus::{BusMessage, BusPort},
+        bus::{BusError, BusMessage, BusPort},
         sink::{SinkError, SinkPort},
         store::OutboxItem,
     },
@@ -33,8 +33,14 @@ impl SinkPort for BusSink {
         let fates = join_all(sends).await;
         fates
             .into_iter()
-            .map(|fate| fate.map_err(|error| SinkError { kind: error.kind, code: error.code, text: error.text }))
+            .map(|fate| {
+                fate.map_err(|BusError { kind, code, text }| SinkError { kind, code, text, retry_after: None })
+            })
             .collect()
+    }
+
+    fn away(&self) -> Option<String> {
+        (!self.0.is_connected()).then(|| "the broker is not connected".to_owned())
     }
 
     async fn ready(&self) {

@@ -27,6 +27,8 @@ pub use program::{
     CLOCK_JUMPED, CLOCK_WAS_SET, Compiled, LATE_IN_A_ROW, LATENESS, Program, Tables, compile, conditions,
 };
 
+pub(crate) use program::{others, rows};
+
 /// Observations that wait for a rule at most; the oldest goes first. Each may hold a decoder's buffer.
 pub const CAPACITY: usize = 16;
 /// What waits for a rule besides frames at most; the oldest goes first.

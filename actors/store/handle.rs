@@ -10,10 +10,9 @@ use std::{
 
 use parapet_contracts::{
     DetectionEvent, StreamEvent,
-    ports::store::{OutboxEntry, OutboxItem, Retention, StorePort, Write},
+    ports::store::{OutboxEntry, OutboxItem, Refused, Retention, StorePort, Write},
 };
 
-use crate::outboxes::dead_letters_of;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 /// Writes that wait at most; beyond it, appending waits and logging drops.
@@ -104,10 +103,29 @@ impl StoreHandle {
     ///
     /// # Errors
     /// When the store stops first.
-    pub async fn bury(&self, queue: &str, entry: OutboxEntry) -> Result<(), StoreStopped> {
+    pub async fn bury(
+        &self,
+        queue: &str,
+        dead_letters: String,
+        entry: OutboxEntry,
+        refused: Refused,
+    ) -> Result<(), StoreStopped> {
         let remove = Write::Acknowledge { queue: queue.to_owned(), sequence: entry.sequence };
-        let keep = Write::Append { queue: dead_letters_of(queue), item: entry.item };
-        self.write(vec![keep, remove], true).await
+        let item = OutboxItem { refused: Some(refused), ..entry.item };
+        self.write(vec![Write::Append { queue: dead_letters, item }, remove], true).await
+    }
+
+    /// Puts dead letters back at the end of outboxes, at once in both. They have no time to live any more.
+    ///
+    /// # Errors
+    /// When the store stops first.
+    pub async fn revive(&self, dead_letters: &str, entries: Vec<(String, OutboxEntry)>) -> Result<(), StoreStopped> {
+        let writes = entries.into_iter().flat_map(|(queue, OutboxEntry { sequence, item })| {
+            // Whoever wants it sent again wants it sent, however old it is.
+            let item = OutboxItem { refused: None, at: None, ..item };
+            [Write::Append { queue, item }, Write::Acknowledge { queue: dead_letters.to_owned(), sequence }]
+        });
+        self.write(writes.collect(), true).await
     }
 
     async fn write(&self, writes: Vec<Write>, synced: bool) -> Result<(), StoreStopped> {

@@ -84,7 +84,7 @@ fn alert(number: u64) -> Alert {
 }
 
 fn item(alert: &Alert) -> OutboxItem {
-    OutboxItem { id: alert.id, kind: "alert".to_owned(), topic: "t".to_owned(), payload: "{}".to_owned() }
+    OutboxItem::new(alert.id, "alert", "t", "{}")
 }
 
 #[tokio::test(flavor = "multi_thread")]

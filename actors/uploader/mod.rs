@@ -1,8 +1,32 @@
-//! Uploader actors: one for each file in `uploaders/`, each with an outbox of its own on the disk.
+//! Uploader actors: one for each file in `uploaders/`, each with outboxes of its own on the disk.
+//!
+//! ```text
+//! alert, event, failure, evidence ──filter──▶ outbox of its kind ──by priority──▶ pump ──▶ sink
+//!                                            (on the disk, unbounded)              │
+//!                                                                                  ├─▶ acknowledged: gone
+//!                                                                                  ├─▶ later: waits, with backoff, and says why
+//!                                                                                  └─▶ never: dead letters (bounded, the oldest go)
+//! ```
 
+mod backlog;
+mod board;
+mod dead;
+mod failures;
+mod pace;
 mod pump;
+mod selection;
+mod window;
 
-pub use pump::{Pump, PumpBoard, PumpState, PumpStatus, backoff};
+pub use backlog::{Backlog, backlogs};
+pub use board::{PumpBoard, PumpState, PumpStatus};
+pub use dead::{DeadLetter, DeadLetterError, DeadLetters};
+pub use failures::upload_failures;
+pub use pump::{Pump, PumpSettings, backoff};
+pub use selection::Selection;
 
+#[cfg(test)]
+mod selection_tests;
+#[cfg(test)]
+mod sending_tests;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use parapet_contracts::{
     Severity, SystemClock,
-    ports::store::{OutboxItem, Retention, StorePort, Write},
+    ports::{
+        sink::SinkPort,
+        store::{OutboxItem, Retention, StorePort, Write},
+    },
 };
 use parapet_supervision::{SupervisorHandle, SupervisorSpec};
 use parapet_testkit::{
@@ -15,7 +18,7 @@ use parapet_testkit::{
     wait::{PATIENCE, until_async},
 };
 
-use super::{Pump, PumpBoard, PumpState, backoff};
+use super::{Pump, PumpBoard, PumpSettings, PumpState, backoff};
 use crate::{
     bus::BusSink,
     children,
@@ -25,29 +28,41 @@ use crate::{
     worker::Body,
 };
 
-struct Fixture {
-    store: Arc<MemoryStore>,
+pub(super) struct Fixture {
+    pub(super) store: Arc<MemoryStore>,
     bus: Arc<MemoryBus>,
-    board: Arc<PumpBoard>,
-    journal: Journal,
-    handle: StoreHandle,
+    pub(super) board: Arc<PumpBoard>,
+    pub(super) journal: Journal,
+    pub(super) handle: StoreHandle,
     _root: SupervisorHandle,
 }
 
-/// A pump over a store's writer.
+/// Pauses that are short.
+pub(super) fn hurry() -> parapet_supervision::Backoff {
+    backoff(Duration::from_millis(5), Duration::from_millis(20))
+}
+
+/// A pump from the store to a bus in memory.
 async fn start() -> Fixture {
+    let bus = Arc::new(MemoryBus::new());
+    let sink = Arc::new(BusSink(Arc::clone(&bus) as _));
+    start_with(bus, sink, PumpSettings::plain(BUS, hurry())).await
+}
+
+/// A pump over a store's writer.
+pub(super) async fn start_with(bus: Arc<MemoryBus>, sink: Arc<dyn SinkPort>, settings: PumpSettings) -> Fixture {
     let clock = Arc::new(SystemClock::new());
-    let (store, bus) = (Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
+    let store = Arc::new(MemoryStore::new());
     let (journal, board) = (Journal::new(clock.clone()), PumpBoard::new(BUS));
     let (handle, queue) = StoreHandle::new(Arc::clone(&store) as _);
     let pump = Pump {
         actor: "bus/alerts".to_owned(),
         store: handle.clone(),
-        sink: Arc::new(BusSink(Arc::clone(&bus) as _)),
+        sink,
         board: Arc::clone(&board),
         journal: journal.clone(),
         clock: clock.clone(),
-        backoff: backoff(Duration::from_millis(5), Duration::from_millis(20)),
+        settings,
     };
     let year = Duration::from_secs(365 * 86_400);
     let settings = StoreSettings {
@@ -94,12 +109,7 @@ impl parapet_contracts::ports::store::JournalFile for NoFile {
 impl Fixture {
     async fn append(&self, number: u64) {
         let alert = samples::alert(number, "gate", "intruder", Severity::Info, number);
-        let item = OutboxItem {
-            id: alert.id,
-            kind: "alert".to_owned(),
-            topic: "alerts".to_owned(),
-            payload: number.to_string(),
-        };
+        let item = OutboxItem::new(alert.id, "alert", "alerts", number.to_string());
         self.handle.append(vec![Write::Alert(alert)], vec![(BUS.to_owned(), item)]).await.unwrap();
     }
 
@@ -108,7 +118,7 @@ impl Fixture {
         payloads.iter().map(|payload| String::from_utf8(payload.to_vec()).unwrap().parse().unwrap()).collect()
     }
 
-    async fn dry(&self) {
+    pub(super) async fn dry(&self) {
         until_async("the outbox is dry", PATIENCE, || self.store.outbox(BUS, 1).unwrap().is_empty()).await;
     }
 }

@@ -4,6 +4,8 @@
 
 mod follow;
 mod rule;
+mod sink;
+mod uploader;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +26,8 @@ pub use follow::{Again, Crop, Follow};
 pub use rule::{
     Action, Alerting, Condition, Escalate, Period, Reads, Rule, RuleBody, RuleZone, Stream, StreamSource, Table,
 };
+pub use sink::{HttpSinkConfig, MqttSinkConfig, Sink};
+pub use uploader::{Lane, UploadFormat, UploadKind, Uploader};
 
 /// How long after it was decoded a frame should have been looked at when no file says otherwise.
 pub const SEEN_WITHIN: Duration = Duration::from_millis(500);
@@ -407,53 +411,4 @@ pub struct SlotConfig {
     pub fallback: Option<Device>,
     /// Threads inside one inference (CPU).
     pub threads: usize,
-}
-
-/// An uploader.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Uploader {
-    /// Its id.
-    pub id: UploaderId,
-    /// A disabled uploader keeps its queue and sends nothing.
-    pub enabled: bool,
-    /// What it sends.
-    pub what: Vec<UploadKind>,
-    /// Where to.
-    pub sink: Sink,
-    /// First and longest wait after a failure.
-    pub backoff: (Duration, Duration),
-}
-
-/// What an uploader can send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum UploadKind {
-    /// Alerts.
-    Alerts,
-    /// Detection events.
-    Events,
-    /// What actions of rules name it for, alone.
-    Named,
-}
-
-/// Where an uploader sends to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Sink {
-    /// JSON Lines in a file, rotated by size.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Rotate when it is bigger than this many bytes.
-        rotate_bytes: u64,
-        /// Keep this many rotated files.
-        keep: usize,
-    },
-    /// Each event in a request of its own (POST).
-    Http {
-        /// Where to.
-        url: url::Url,
-        /// Header fields that are added; the values are secret.
-        headers: Vec<(String, Secret)>,
-        /// How long an answer may take.
-        timeout: Duration,
-    },
 }

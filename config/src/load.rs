@@ -94,7 +94,7 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
     let mut checked_uploaders: Vec<_> = uploaders
         .into_iter()
         .map(|(id, mut document)| {
-            let uploader = check::uploader(&mut document, &id, &context);
+            let uploader = check::uploader(&mut document, &id, &mut context);
             (id, document, uploader)
         })
         .collect();

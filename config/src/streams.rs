@@ -16,7 +16,7 @@ use parapet_rule_sql::{
 };
 
 use crate::{
-    checked::{Stream, Table},
+    checked::{Lane, Stream, Table},
     columns::ColumnDef,
 };
 
@@ -32,6 +32,8 @@ pub const STATUS: &str = "status";
 pub const ALERTS: &str = "alerts";
 /// One row for each thing that a model says that follows another one.
 pub const UPDATES: &str = "updates";
+/// One row for each failure that the journal notes for the first time: for the conditions of uploaders alone.
+pub const JOURNAL: &str = "journal";
 /// The streams that every site has.
 pub const OWN: [&str; 6] = [DETECTIONS, FRAMES, TRACKS, UPDATES, STATUS, ALERTS];
 /// What the name of a stream has behind it as the table of the latest message of each key.
@@ -175,6 +177,20 @@ pub fn catalog() -> Catalog {
     catalog.add(stream(STATUS, status));
     catalog.add(stream(ALERTS, alerts));
     catalog
+}
+
+/// The stream whose columns the conditions of an uploader see, and what it is declared in.
+pub fn uploads(lane: Lane) -> (&'static str, Catalog) {
+    let mut catalog = catalog();
+    let journal =
+        vec![("actor", Type::String), ("kind", Type::String), ("text", Type::String), ("ts", Type::Datetime)];
+    catalog.add(stream(JOURNAL, journal));
+    let name = match lane {
+        Lane::Alerts | Lane::Evidence => ALERTS,
+        Lane::Events => DETECTIONS,
+        Lane::Journal => JOURNAL,
+    };
+    (name, catalog)
 }
 
 /// A struct whose fields have the names of models.

@@ -464,11 +464,11 @@ fn mistakes_in_names_and_uploaders() {
         ),
         (
             TestSite::new(&[("uploaders/u.yaml", "what: [alert]\nsink: {file: {path: x}}\n")]).errors().join("\n"),
-            "uploaders/u.yaml:1:8: expected one of `alerts`, `events`, `named`, found `alert`; did you mean `alerts`?",
+            "uploaders/u.yaml:1:8: expected one of `alerts`, `events`, `journal`, `evidence`, `named`, found `alert`; did you mean `alerts`?",
         ),
         (
-            TestSite::new(&[("uploaders/u.yaml", "sink: {kafka: {}}\n")]).errors().join("\n"),
-            "uploaders/u.yaml:1:7: it is not said where it sends to; add `file: {path: …}` or `http: {url: …}`\nuploaders/u.yaml:1:8: unknown key `kafka`; Known keys: `file`, `http`",
+            TestSite::new(&[("uploaders/u.yaml", "sink: {ftp: {}}\n")]).errors().join("\n"),
+            "uploaders/u.yaml:1:7: it is not said where it sends to; add one of `file`, `http`, `mqtt`, for example `file: {path: …}`\nuploaders/u.yaml:1:8: unknown key `ftp`; Known keys: `file`, `http`, `mqtt`",
         ),
         (
             TestSite::new(&[

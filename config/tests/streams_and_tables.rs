@@ -132,7 +132,7 @@ fn what_becomes_of_alerts_is_checked() {
     assert_eq!((says.maintenance.len(), says.picture), (1, false));
     let uploader = &loaded.config.uploaders["pager"];
     assert_eq!(uploader.what, [UploadKind::Named]);
-    assert!(matches!(&uploader.sink, Sink::Http { headers, .. } if headers.len() == 1));
+    assert!(matches!(&uploader.sink, Sink::Http(http) if http.headers.len() == 1));
     assert!(!format!("{:?}", loaded.config).contains("canary"));
 
     for (text, expected) in [

@@ -18,6 +18,7 @@ mod shadow;
 mod silence;
 mod simulate_camera;
 mod status;
+mod uploader;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,8 @@ enum Command {
     Silence(silence::SilenceArgs),
     /// List the error journal of the running site.
     Errors(errors::ErrorsArgs),
+    /// List the uploaders of the running site, and decide on what their receivers refuse.
+    Uploader(uploader::UploaderArgs),
     /// Work with rules apart from a running site.
     Rule(rule::RuleArgs),
     /// Run a site that needs nothing from outside, and show what it sees.
@@ -82,6 +85,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Alerts(args) => alerts::run(&args),
         Command::Silence(args) => silence::run(&args),
         Command::Errors(args) => errors::run(&args),
+        Command::Uploader(args) => uploader::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::InferenceWorker(args) => inference_worker::run(args),

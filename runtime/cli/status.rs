@@ -136,11 +136,7 @@ fn text(status: &Value) -> String {
         let error = s["last_error"].as_str().map(|error| format!("; {error}")).unwrap_or_default();
         format!("{:<20} {} messages, {refused} refused{away}{error}", word(&stream["id"]), s["taken"])
     });
-    section(&mut lines, "ways out", &status["uploaders"], |out| {
-        let s = &out["status"];
-        let why = s["why"].as_str().map(|why| format!(": {why}")).unwrap_or_default();
-        format!("{:<20} {}{why}; {} waiting, {} sent", word(&out["id"]), word(&s["state"]), out["waiting"], s["sent"])
-    });
+    section(&mut lines, "ways out", &status["uploaders"], super::uploader::line);
     let store = &status["store"];
     let size = store["disk_bytes"].as_f64().unwrap_or_default() / (1 << 20) as f64;
     lines.push(format!(
@@ -174,7 +170,7 @@ fn follows(model: &Value) -> String {
     )
 }
 
-fn word(value: &Value) -> &str {
+pub(super) fn word(value: &Value) -> &str {
     value.as_str().unwrap_or("–")
 }
 

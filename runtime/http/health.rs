@@ -12,7 +12,7 @@ use parapet_contracts::ModelId;
 use parapet_supervision::NodeState;
 use serde::Serialize;
 
-use super::AppState;
+use super::{AppState, error::Problem};
 
 /// The process lives.
 pub async fn alive() -> &'static str {
@@ -46,6 +46,9 @@ pub async fn ready(State(state): State<AppState>) -> impl IntoResponse {
 }
 
 /// Prometheus' text format.
-pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], state.metrics.render(&state.site))
+pub async fn metrics(State(state): State<AppState>) -> Result<impl IntoResponse, Problem> {
+    // It asks the store, which may wait for the disk.
+    let rendered = tokio::task::spawn_blocking(move || state.metrics.render(&state.site)).await;
+    let text = rendered.map_err(|error| Problem::internal(format!("rendering metrics: {error}")))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
 }

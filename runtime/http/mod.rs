@@ -10,6 +10,7 @@ mod health;
 mod silences;
 mod site;
 mod streams;
+mod uploaders;
 mod versions;
 
 use std::{net::TcpListener, sync::Arc};

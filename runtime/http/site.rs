@@ -10,7 +10,6 @@ use parapet_actors::{
     camera::{CameraStatus, tracking::Followed},
     model::ModelStatus,
     rule::RuleStatus,
-    uploader::PumpStatus,
 };
 use parapet_contracts::{
     CameraId,
@@ -24,6 +23,7 @@ use super::{
     AppState,
     error::Problem,
     streams::{self, StreamInfo},
+    uploaders::{self, UploaderInfo},
 };
 
 /// The site as it is configured.
@@ -74,16 +74,6 @@ pub struct RuleInfo {
     status: RuleStatus,
 }
 
-/// An outbox on its way.
-#[derive(Debug, Serialize)]
-pub struct UploaderInfo {
-    id: String,
-    queue: String,
-    /// Entries that wait.
-    waiting: u64,
-    status: PumpStatus,
-}
-
 /// All that `parapet status` shows, in one answer.
 #[derive(Debug, Serialize)]
 pub struct Status {
@@ -114,7 +104,7 @@ pub async fn status(State(state): State<AppState>) -> Result<Json<Status>, Probl
         models: model_infos(&state),
         rules: rule_infos(&state),
         streams: streams::infos(&state),
-        uploaders: uploader_infos(&state).await?,
+        uploaders: uploaders::infos(&state).await?,
         store: read(&state, |store| store.usage()).await?,
     }))
 }
@@ -143,11 +133,6 @@ pub async fn models(State(state): State<AppState>) -> Json<Vec<ModelStatus>> {
 /// `GET /api/v1/rules`
 pub async fn rules(State(state): State<AppState>) -> Json<Vec<RuleInfo>> {
     Json(rule_infos(&state))
-}
-
-/// `GET /api/v1/uploaders`
-pub async fn uploaders(State(state): State<AppState>) -> Result<Json<Vec<UploaderInfo>>, Problem> {
-    uploader_infos(&state).await.map(Json)
 }
 
 fn refused(state: &AppState) -> Vec<String> {
@@ -213,19 +198,6 @@ fn rule_infos(state: &AppState) -> Vec<RuleInfo> {
         }
     };
     state.site.rules().values().map(info).collect()
-}
-
-async fn uploader_infos(state: &AppState) -> Result<Vec<UploaderInfo>, Problem> {
-    let lengths: BTreeMap<String, u64> = read(state, |store| store.outbox_lengths()).await?.into_iter().collect();
-    let bus = ("bus".to_owned(), std::sync::Arc::clone(&state.site.links().bus_board));
-    let all = std::iter::once(bus).chain(state.site.uploaders().into_iter().map(|(id, board)| (id.to_string(), board)));
-    let info = |(id, board): (String, std::sync::Arc<parapet_actors::uploader::PumpBoard>)| UploaderInfo {
-        id,
-        waiting: lengths.get(board.queue()).copied().unwrap_or(0),
-        queue: board.queue().to_owned(),
-        status: board.status(),
-    };
-    Ok(all.map(info).collect())
 }
 
 /// Reads the store where blocking is allowed.

@@ -17,8 +17,9 @@ use super::{
     AppState, alerts,
     error::Problem,
     events, silences,
-    site::{self, CameraInfo, RuleInfo, UploaderInfo},
+    site::{self, CameraInfo, RuleInfo},
     streams::{self, StreamInfo},
+    uploaders::{self, UploaderInfo},
 };
 
 /// Where the API lives.
@@ -32,14 +33,14 @@ pub fn api(state: AppState) -> Router {
         .route("/rules", get(site::rules))
         .route("/streams", get(streams::list))
         .route("/silences", get(silences::list).post(silences::add))
-        .route("/uploaders", get(site::uploaders));
+        .route("/uploaders", get(uploaders::list));
     let two = common()
         .route("/cameras", get(cameras))
         .route("/models", get(models))
         .route("/rules", get(rules))
         .route("/streams", get(all_streams))
         .route("/silences", get(all_silences).post(silences::add))
-        .route("/uploaders", get(uploaders));
+        .route("/uploaders", get(all_uploaders));
     let mut api = VersionedApi::new().version(ApiVersion::new(1, 0), Policy::default(), one.with_state(state.clone()));
     if let Ok(preview) = ApiVersion::new(2, 0).with_status("preview") {
         api = api.version(preview, Policy::default(), two.with_state(state));
@@ -49,7 +50,7 @@ pub fn api(state: AppState) -> Router {
 
 /// What is the same in all versions.
 fn common() -> Routes<AppState> {
-    let routes: [(&str, MethodRouter<AppState>); 13] = [
+    let routes: [(&str, MethodRouter<AppState>); 17] = [
         ("/site", get(site::site)),
         ("/status", get(site::status)),
         ("/tree", get(site::tree)),
@@ -61,6 +62,10 @@ fn common() -> Routes<AppState> {
         ("/alerts/{id}/acknowledge", post(silences::acknowledge)),
         ("/silences/{id}", delete(silences::end)),
         ("/streams/{id}", post(streams::push)),
+        ("/uploaders/{id}/dead", get(uploaders::dead)),
+        ("/uploaders/{id}/dead/retry", post(uploaders::retry)),
+        ("/uploaders/{id}/dead/drop", post(uploaders::forget)),
+        ("/uploaders/{id}/purge", post(uploaders::purge)),
         ("/events", get(events::list)),
         ("/errors", get(alerts::errors)),
     ];
@@ -97,6 +102,6 @@ async fn all_silences(state: State<AppState>) -> Json<Page<Silence>> {
     page(silences::list(state).await)
 }
 
-async fn uploaders(state: State<AppState>) -> Result<Json<Page<UploaderInfo>>, Problem> {
-    site::uploaders(state).await.map(page)
+async fn all_uploaders(state: State<AppState>) -> Result<Json<Page<UploaderInfo>>, Problem> {
+    uploaders::list(state).await.map(page)
 }

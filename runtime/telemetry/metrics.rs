@@ -2,7 +2,10 @@
 
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use parapet_actors::site::Site;
+use parapet_actors::{
+    site::Site,
+    uploader::{PumpState, backlogs},
+};
 use parapet_contracts::{ports::media::Attention, status::PictureFault};
 
 /// Upper bounds in seconds that tell a frame's steps apart, from a tenth of a millisecond to ten seconds.
@@ -81,6 +84,7 @@ pub fn describe_site(site: &Site) {
             counter!("parapet_rule_state_dropped_total", "rule" => rule.clone(), "reason" => reason).absolute(count);
         }
     }
+    describe_outboxes(site);
     for (id, board) in site.models() {
         let (status, model) = (board.status(), id.to_string());
         counter!("parapet_model_inferences_total", "model" => model.clone()).absolute(status.inferences);
@@ -112,6 +116,25 @@ pub fn describe_site(site: &Site) {
                 let [m, c] = labels.clone();
                 counter!("parapet_model_dropped_total", &[m, c, ("reason", reason.to_owned())]).absolute(count);
             }
+        }
+    }
+}
+
+/// What waits in the outboxes, and how the pumps fare. Figures that the store can't tell now are left as they were.
+fn describe_outboxes(site: &Site) {
+    let links = site.links();
+    if let Ok(backlogs) = backlogs(links.store.port().as_ref(), links.ports.clock.now()) {
+        for (queue, backlog) in backlogs {
+            gauge!("parapet_outbox_waiting_events", "queue" => queue.clone()).set(backlog.waiting as f64);
+            gauge!("parapet_outbox_oldest_seconds", "queue" => queue).set(backlog.oldest_s.unwrap_or_default());
+        }
+    }
+    let uploaders = site.uploaders();
+    for board in uploaders.values().chain([&links.bus_board]) {
+        let state = board.status().state.as_str();
+        for word in PumpState::WORDS {
+            gauge!("parapet_outbox_state_info", "queue" => board.queue().to_owned(), "state" => word)
+                .set(f64::from(u8::from(word == state)));
         }
     }
 }

@@ -8,7 +8,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Alert, AlertUpdate, CameraId, DetectionEvent, SiteId, StreamEvent, Timestamp, status::StatusEvent};
+use crate::{
+    Alert, AlertUpdate, CameraId, DetectionEvent, ErrorEvent, EvidenceEvent, SiteId, StreamEvent, Timestamp,
+    status::StatusEvent,
+};
 
 /// The media type of a structured CloudEvent: MQTT 5's content type.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
@@ -24,6 +27,10 @@ pub const ALERT_UPDATE: &str = "io.parapet.alert-update.v1";
 pub const STREAM: &str = "io.parapet.stream.v1";
 /// The type of an event whose data is a [`StatusEvent`].
 pub const STATUS: &str = "io.parapet.status.v1";
+/// The type of an event whose data is an [`ErrorEvent`].
+pub const ERROR: &str = "io.parapet.error.v1";
+/// The type of an event whose data is an [`EvidenceEvent`].
+pub const EVIDENCE: &str = "io.parapet.evidence.v1";
 
 /// The envelope. `D` is owned when it was read, and may be a reference when it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,10 +41,11 @@ pub struct CloudEvent<D> {
     pub id: String,
     /// `/parapet/<site>/cameras/<id>`, or `/parapet/<site>` for what concerns the site.
     pub source: String,
-    /// One of [`DETECTION`], [`UPDATE`], [`ALERT`], [`ALERT_UPDATE`], [`STATUS`], [`STREAM`].
+    /// One of [`DETECTION`], [`UPDATE`], [`ALERT`], [`ALERT_UPDATE`], [`STATUS`], [`STREAM`], [`ERROR`], [`EVIDENCE`].
     #[serde(rename = "type")]
     pub kind: String,
-    /// What within the source it is about: the model of a detection, the rule of an alert, the stream of a message.
+    /// What within the source it is about: the model of a detection, the rule of an alert, the stream of a message,
+    /// the actor of an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// When it happened: the capture time of a detection and of an alert.
@@ -88,6 +96,23 @@ impl<'a> CloudEvent<&'a StatusEvent> {
     pub fn status(status: &'a StatusEvent) -> Self {
         let source = source(&status.site, status.camera.as_ref());
         envelope(STATUS, status.id.to_string(), source, None, status.ts, status)
+    }
+}
+
+impl<'a> CloudEvent<&'a ErrorEvent> {
+    /// The envelope of a failure.
+    pub fn error(event: &'a ErrorEvent) -> Self {
+        let record = &event.record;
+        let subject = Some(record.actor.clone());
+        envelope(ERROR, record.id.to_string(), source(&event.site, None), subject, record.first, event)
+    }
+}
+
+impl<'a> CloudEvent<&'a EvidenceEvent> {
+    /// The envelope of a file of evidence.
+    pub fn evidence(event: &'a EvidenceEvent) -> Self {
+        let (subject, source) = (Some(event.rule.to_string()), source(&event.site, event.camera.as_ref()));
+        envelope(EVIDENCE, event.id.to_string(), source, subject, event.ts, event)
     }
 }
 
@@ -142,6 +167,10 @@ pub enum Event {
     Status(StatusEvent),
     /// A message of a declared stream.
     Stream(StreamEvent),
+    /// A failure.
+    Error(ErrorEvent),
+    /// A file of evidence.
+    Evidence(EvidenceEvent),
 }
 
 /// Why bytes are no event of a site.
@@ -167,7 +196,7 @@ impl fmt::Display for CloudEventError {
             Self::UnknownType(found) => {
                 write!(
                     f,
-                    "type is `{found}`, expected `{DETECTION}`, `{UPDATE}`, `{ALERT}`, `{ALERT_UPDATE}`, `{STATUS}` or `{STREAM}`"
+                    "type is `{found}`, expected `{DETECTION}`, `{UPDATE}`, `{ALERT}`, `{ALERT_UPDATE}`, `{STATUS}`, `{STREAM}`, `{ERROR}` or `{EVIDENCE}`"
                 )
             }
             Self::Inconsistent(attribute) => write!(f, "the attribute `{attribute}` contradicts the data"),
@@ -219,6 +248,16 @@ impl Event {
                 let event: CloudEvent<StatusEvent> = read(json)?;
                 agree(&event, &event.data.id.to_string(), &source(&event.data.site, event.data.camera.as_ref()))?;
                 Ok(Self::Status(event.data))
+            }
+            ERROR => {
+                let event: CloudEvent<ErrorEvent> = read(json)?;
+                agree(&event, &event.data.record.id.to_string(), &source(&event.data.site, None))?;
+                Ok(Self::Error(event.data))
+            }
+            EVIDENCE => {
+                let event: CloudEvent<EvidenceEvent> = read(json)?;
+                agree(&event, &event.data.id.to_string(), &source(&event.data.site, event.data.camera.as_ref()))?;
+                Ok(Self::Evidence(event.data))
             }
             _ => Err(CloudEventError::UnknownType(head.kind)),
         }

@@ -143,6 +143,16 @@ impl FromStr for Topic {
     }
 }
 
+/// Where a site's failures go that an uploader sends.
+pub fn errors(site: &SiteId) -> String {
+    format!("{ROOT}/{site}/errors")
+}
+
+/// Where it goes that there is a file of evidence, when an uploader sends it.
+pub fn evidence(site: &SiteId) -> String {
+    format!("{ROOT}/{site}/evidence")
+}
+
 /// The filter for everything that a site publishes.
 pub fn filter_all(site: &SiteId) -> String {
     format!("{ROOT}/{site}/#")

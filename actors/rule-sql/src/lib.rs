@@ -26,6 +26,7 @@
 pub mod alerting;
 pub mod ast;
 pub mod catalog;
+pub mod condition;
 pub mod conform;
 pub mod engine;
 pub mod error;
@@ -42,6 +43,7 @@ pub mod value;
 pub mod window;
 
 pub use catalog::{Catalog, Relation};
+pub use condition::Condition;
 pub use engine::{Change, ChangeKind, Checkpoint, Counters, Emission, Engine, Event, RestoreError, RuleOptions};
 pub use error::{EvalError, Pos, SqlError};
 pub use parser::{parse_select, parse_statement};

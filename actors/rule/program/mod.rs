@@ -18,8 +18,8 @@ mod findings;
 mod hearing;
 mod message;
 mod order;
-mod others;
-mod rows;
+pub(crate) mod others;
+pub(crate) mod rows;
 mod saved;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -13,9 +13,9 @@ use serde_json::Value as Json;
 const MOST_KEYS: usize = 4_096;
 
 /// A row of a stream that no camera feeds.
-pub(super) struct OtherRow {
+pub(crate) struct OtherRow {
     pub(super) stream: Arc<str>,
-    pub(super) data: Arc<Object>,
+    pub(crate) data: Arc<Object>,
     pub(super) meta: Option<Arc<Object>>,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn status(event: &StatusEvent, before: Option<&str>, zone: &TimeZone)
 }
 
 /// The row of an alert.
-pub(super) fn alert(alert: &Alert, zone: &TimeZone) -> OtherRow {
+pub(crate) fn alert(alert: &Alert, zone: &TimeZone) -> OtherRow {
     let data = object([
         ("site", text(&alert.site)),
         ("id", text(&alert.id)),
@@ -69,7 +69,7 @@ pub(super) fn alert(alert: &Alert, zone: &TimeZone) -> OtherRow {
 }
 
 /// The row of what became of an alert.
-pub(super) fn alert_update(update: &AlertUpdate, zone: &TimeZone) -> OtherRow {
+pub(crate) fn alert_update(update: &AlertUpdate, zone: &TimeZone) -> OtherRow {
     let data = object([
         ("site", text(&update.site)),
         ("id", text(&update.alert)),

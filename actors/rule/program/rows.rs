@@ -50,7 +50,7 @@ pub(in crate::rule) fn stands_in(event: &DetectionEvent, seen: &Seen, polygon: O
 }
 
 /// The row of `detections` of one object.
-pub(super) fn detection(common: &Object, object: &Seen, zone: &TimeZone) -> Arc<Object> {
+pub(crate) fn detection(common: &Object, object: &Seen, zone: &TimeZone) -> Arc<Object> {
     let mut row = common.clone();
     seen(&mut row, object);
     if let Some(track) = &object.track {
@@ -126,7 +126,7 @@ fn attributes(attributes: &Attributes, zone: &TimeZone) -> Object {
 }
 
 /// The columns that both streams have.
-pub(super) fn common(event: &DetectionEvent, zone: &TimeZone) -> Object {
+pub(crate) fn common(event: &DetectionEvent, zone: &TimeZone) -> Object {
     [
         ("site", Value::str(event.site.as_str())),
         ("camera", Value::str(event.camera.as_str())),

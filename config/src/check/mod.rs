@@ -2,6 +2,7 @@
 
 mod alerting;
 mod areas;
+mod broker;
 mod camera;
 mod columns;
 mod feeds;
@@ -11,6 +12,7 @@ mod overload;
 mod polygon;
 mod rule;
 mod shadow;
+mod sinks;
 mod site;
 mod source;
 mod sql;
@@ -33,11 +35,12 @@ pub(crate) use model::model;
 pub(crate) use overload::lighter_models;
 pub(crate) use rule::rule;
 pub(crate) use shadow::shadows;
-pub(crate) use site::{listeners, media_shown, site};
+pub(crate) use site::{both, listeners, media_shown, site};
 pub(crate) use sql::hears_alerts;
 pub(crate) use stream::stream;
 pub(crate) use table::table;
-pub(crate) use uploader::{same_files, uploader};
+pub(crate) use sinks::same_files;
+pub(crate) use uploader::uploader;
 
 use crate::{
     checked::{Period, Stream, Table},

@@ -5,11 +5,15 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use parapet_contracts::{SiteId, ports::store::Retention};
 use parapet_rule_sql::schedule::Schedule;
 
-use super::{absolute, is_local};
+use super::{
+    absolute,
+    broker::{Broker, broker, existing, tls},
+    is_local,
+};
 use crate::{
-    checked::{BusConfig, EvidenceConfig, Site, StoreConfig, TelemetryConfig, TlsConfig},
+    checked::{BusConfig, EvidenceConfig, Site, StoreConfig, TelemetryConfig},
     document::{Document, place},
-    raw::{LogFormat, RawBus, RawSite, RawTls, Text},
+    raw::{LogFormat, RawBus, RawSite, Text},
     yaml::Step,
 };
 
@@ -149,35 +153,7 @@ fn bus(
     }
     let place = place!["bus", "broker"];
     let at = document.at(place);
-    let url = match url::Url::parse(&address.0) {
-        Ok(url) if matches!(url.scheme(), "mqtt" | "mqtts") && url.host_str().is_some_and(|host| !host.is_empty()) => {
-            url
-        }
-        _ => {
-            document.error(
-                at,
-                "this is no address of a broker",
-                "expected `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`",
-            );
-            return None;
-        }
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        document.error(
-            at,
-            "the address holds a user or password",
-            "move them to `username:` and `password:`, for example `password: ${env:MQTT_PASSWORD}`",
-        );
-        return None;
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        document.error(
-            at,
-            "the address of a broker has no path",
-            "expected `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`",
-        );
-    }
-    let secure = url.scheme() == "mqtts";
+    let Broker { host, port, secure } = broker(document, place, &address.0)?;
     if !secure && document.has(place!["bus", "tls"]) {
         let at = document.at_key(place!["bus", "tls"]);
         document.error(
@@ -187,14 +163,13 @@ fn bus(
         );
     }
     both(document, ("username", "password"), &["bus"]);
-    let host = url.host_str()?.to_owned();
     let credentials = raw.username.clone().zip(raw.password.clone()).map(|(user, password)| (user.0, password.0));
     if credentials.is_some() && !secure && !is_local(&host) {
         document.warn(at, "user and password travel unencrypted to the broker", "use `mqtts://`");
     }
     Some(BusConfig::Broker {
-        port: url.port().unwrap_or(if secure { 8883 } else { 1883 }),
-        tls: secure.then(|| tls(document, raw.tls.as_ref(), dir, inputs)),
+        port,
+        tls: secure.then(|| tls(document, &["bus", "tls"], raw.tls.as_ref(), dir, inputs)),
         credentials,
         client_id: match (&raw.client_id, id) {
             (Some(client), _) => client.0.clone(),
@@ -205,25 +180,6 @@ fn bus(
     })
 }
 
-fn tls(
-    document: &mut Document<RawSite>,
-    raw: Option<&RawTls>,
-    dir: &std::path::Path,
-    inputs: &mut Vec<PathBuf>,
-) -> TlsConfig {
-    let Some(raw) = raw else { return TlsConfig::default() };
-    both(document, ("cert", "key"), &["bus", "tls"]);
-    let mut file = |key: &str, path: &Option<crate::raw::PathText>| {
-        path.as_ref().map(|path| {
-            let file = absolute(dir, &path.0);
-            existing(document, place!["bus", "tls", key], &file, inputs);
-            file
-        })
-    };
-    let (ca, cert, key) = (file("ca", &raw.ca), file("cert", &raw.cert), file("key", &raw.key));
-    TlsConfig { ca, client: cert.zip(key) }
-}
-
 /// Tells when one of two keys stands without the other.
 pub(crate) fn both<T>(document: &mut Document<T>, (a, b): (&str, &str), parents: &[&str]) {
     let place = |name| parents.iter().map(|p| Step::Key(p)).chain([Step::Key(name)]).collect::<Vec<_>>();
@@ -232,14 +188,6 @@ pub(crate) fn both<T>(document: &mut Document<T>, (a, b): (&str, &str), parents:
             let at = document.at_key(&place(here));
             document.error(at, format!("`{here}` needs `{missing}`"), format!("give both `{a}` and `{b}`, or neither"));
         }
-    }
-}
-
-fn existing(document: &mut Document<RawSite>, place: &[Step<'_>], file: &std::path::Path, inputs: &mut Vec<PathBuf>) {
-    inputs.push(file.to_owned());
-    if !file.is_file() {
-        let message = format!("there is no file {}", super::quoted(document, place));
-        document.error(document.at(place), message, "a relative path begins at the site's folder");
     }
 }
 

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use parapet_contracts::UploaderId;
+use parapet_rule_sql::{Condition, Pos, SqlError};
 
-use super::Context;
+use super::{Context, sinks::sink};
 use crate::{
-    checked::{Sink, UploadKind, Uploader},
+    checked::{Lane, UploadFormat, UploadKind, Uploader},
     document::{Document, place},
-    raw::{RawHttpSink, RawSink, RawUploader, RawWhat},
+    problem::Position,
+    raw::{RawFilter, RawFormat, RawKind, RawUploader, RawWhat, Text},
+    streams,
     yaml::Step,
 };
 
@@ -16,104 +19,158 @@ use crate::{
 pub(crate) fn uploader(
     document: &mut Document<RawUploader>,
     id: &UploaderId,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
 ) -> Option<Uploader> {
     let raw = document.raw.take()?;
     if raw.backoff.first.0 > raw.backoff.max.0 {
         let at = document.at(place!["backoff"]);
         document.error(at, "the first wait is longer than the longest", "make `first` at most as long as `max`");
     }
-    let sink = sink(document, raw.sink?, context)?;
-    let mut what: Vec<UploadKind> = raw
-        .what
-        .iter()
-        .map(|what| match what {
-            RawWhat::Alerts => UploadKind::Alerts,
-            RawWhat::Events => UploadKind::Events,
-            RawWhat::Named => UploadKind::Named,
-        })
-        .collect();
+    let mut what: Vec<UploadKind> = raw.what.iter().map(|what| kind(*what)).collect();
     what.sort();
     what.dedup();
+    let filters = filters(document, raw.filter, &what, context);
+    let priority = priority(document, &raw.priority);
+    let sink = sink(document, raw.sink?, context)?;
     Some(Uploader {
         id: id.clone(),
         enabled: raw.enabled,
         what,
+        filters,
+        time_zone: context.time_zone.clone(),
+        format: match raw.format {
+            RawFormat::Cloudevents => UploadFormat::CloudEvents,
+            RawFormat::Data => UploadFormat::Data,
+        },
+        batch: raw.batch.events as usize,
+        linger: raw.batch.linger.0,
+        rate_limit: raw.rate_limit.map(|rate| rate.0),
+        priority,
+        time_to_live: raw.time_to_live.map(|span| span.0),
+        keep_dead: u64::from(raw.keep_dead),
         sink,
         backoff: (raw.backoff.first.0, raw.backoff.max.0),
     })
 }
 
-/// The one place where it sends to.
-fn sink(document: &mut Document<RawUploader>, raw: RawSink, context: &Context<'_>) -> Option<Sink> {
-    let there = |key: &'static str| document.has(place!["sink", key]);
-    match (there("file"), there("http")) {
-        (true, true) => {
-            let at = document.at_key(place!["sink", "http"]);
-            document.error(at, "`file` and `http` stand together", "an uploader has one sink: make a file for each");
-            return None;
-        }
-        (false, false) => {
-            let help = "add `file: {path: …}` or `http: {url: …}`";
-            document.error(document.at(place!["sink"]), "it is not said where it sends to", help);
-            return None;
-        }
-        (_, true) => return webhook(document, raw.http?),
-        (_, false) => {}
+fn kind(what: RawWhat) -> UploadKind {
+    match what {
+        RawWhat::Alerts => UploadKind::Alerts,
+        RawWhat::Events => UploadKind::Events,
+        RawWhat::Journal => UploadKind::Journal,
+        RawWhat::Evidence => UploadKind::Evidence,
+        RawWhat::Named => UploadKind::Named,
     }
-    let file = raw.file?;
-    let path = context.absolute(&file.path?.0);
-    if path.is_dir() {
-        let at = document.at(place!["sink", "file", "path"]);
-        document.error(at, "this path is a folder", "give a file in it, for example `alerts.jsonl`");
-    }
-    Some(Sink::File { path, rotate_bytes: file.rotate.0, keep: file.keep as usize })
 }
 
-fn webhook(document: &mut Document<RawUploader>, raw: RawHttpSink) -> Option<Sink> {
-    let place = place!["sink", "http", "url"];
-    let parsed =
-        url::Url::parse(&raw.url?.0).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let Some(url) = parsed else {
-        let help = "write `https://HOST/PATH`";
-        document.error(document.at(place), "this is no address of a web server", help);
-        return None;
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        let help = "put it into `headers`: `authorization: \"Basic ${env:…}\"`";
-        document.error(document.at(place), "the address holds a user or a password", help);
-        return None;
-    }
-    let local = url.host_str().is_some_and(super::is_local);
-    if url.scheme() == "http" && !local && !raw.headers.is_empty() {
-        document.warn(document.at(place), "its headers travel unencrypted", "use `https://`");
-    }
-    for name in raw.headers.keys() {
-        let token = |c: char| c.is_ascii_alphanumeric() || "-_.!#$%&'*+^`|~".contains(c);
-        if name.is_empty() || !name.chars().all(token) {
-            let at = document.at_key(&[Step::Key("sink"), Step::Key("http"), Step::Key("headers"), Step::Key(name)]);
-            document.error(at, "this is no name of a header field", "for example `authorization`");
+/// The order of the kinds; those that are not named come last, in their usual order.
+fn priority(document: &mut Document<RawUploader>, raw: &[RawKind]) -> [Lane; 4] {
+    let mut order: Vec<Lane> = Vec::new();
+    for (index, kind) in raw.iter().enumerate() {
+        let lane = match kind {
+            RawKind::Alerts => Lane::Alerts,
+            RawKind::Events => Lane::Events,
+            RawKind::Journal => Lane::Journal,
+            RawKind::Evidence => Lane::Evidence,
+        };
+        if order.contains(&lane) {
+            let at = document.at(place!["priority", index]);
+            document.error(at, format!("`{}` stands twice in this list", lane.as_str()), "keep one of them");
+        } else {
+            order.push(lane);
         }
     }
-    let headers = raw.headers.into_iter().map(|(name, value)| (name, value.0)).collect();
-    Some(Sink::Http { url, headers, timeout: raw.timeout.0 })
+    let rank = |lane: &Lane| order.iter().position(|known| known == lane).unwrap_or(order.len());
+    let mut all = Lane::ALL;
+    all.sort_by_key(rank);
+    all
 }
 
-/// Tells uploaders that write into one file.
-pub(crate) fn same_files(uploaders: &mut [(UploaderId, Document<RawUploader>, Option<Uploader>)]) {
-    let mut seen = BTreeMap::new();
-    for (id, document, uploader) in uploaders {
-        let Some(Uploader { sink: Sink::File { path, .. }, .. }) = uploader else { continue };
-        match seen.get(path) {
-            None => drop(seen.insert(path.clone(), id.clone())),
-            Some(other) => {
-                let at = document.at(place!["sink", "file", "path"]);
-                document.error(
-                    at,
-                    format!("the uploader `{other}` writes into this file, too"),
-                    "give each a file of its own",
-                );
+/// The condition of each kind that has one.
+fn filters(
+    document: &mut Document<RawUploader>,
+    raw: Option<RawFilter>,
+    what: &[UploadKind],
+    context: &Context<'_>,
+) -> BTreeMap<Lane, String> {
+    let mut filters = BTreeMap::new();
+    let mut lanes: Vec<Lane> = what.iter().map(|kind| kind.lane()).collect();
+    lanes.dedup();
+    match raw {
+        None => {}
+        Some(RawFilter::All(Text(text))) => {
+            for lane in &lanes {
+                if !plan(document, place!["filter"], &text, *lane, lanes.len() > 1, context) {
+                    break;
+                }
+                filters.insert(*lane, text.clone());
+            }
+        }
+        Some(RawFilter::Each(each)) => {
+            let all = [
+                (Lane::Alerts, each.alerts),
+                (Lane::Events, each.events),
+                (Lane::Journal, each.journal),
+                (Lane::Evidence, each.evidence),
+            ];
+            for (lane, text) in all {
+                let Some(Text(text)) = text else { continue };
+                let place = [Step::Key("filter"), Step::Key(lane.as_str())];
+                if !lanes.contains(&lane) {
+                    let at = document.at_key(&place);
+                    let message = format!("it sends no {}", lane.as_str());
+                    document.error(at, message, format!("add `{}` to `what`, or remove this condition", lane.as_str()));
+                } else if plan(document, &place, &text, lane, false, context) {
+                    filters.insert(lane, text);
+                }
             }
         }
     }
+    filters
+}
+
+/// Whether a condition has no error; tells it.
+fn plan(
+    document: &mut Document<RawUploader>,
+    place: &[Step<'_>],
+    text: &str,
+    lane: Lane,
+    several: bool,
+    context: &Context<'_>,
+) -> bool {
+    let (stream, mut catalog) = streams::uploads(lane);
+    streams::schedule(&mut catalog, &context.schedules);
+    let Err(error) = Condition::new(text, stream, &catalog, context.time_zone.clone()) else { return true };
+    if document.resolved(place) {
+        // Words of the condition may be what a reference became.
+        let message = "the condition has an error (not shown, as `${…}` stands in it)";
+        document.error(document.at(place), message, "write the condition out");
+        return false;
+    }
+    let SqlError { message, pos, hint } = error;
+    let which = if several { format!(" (as a condition on {})", lane.as_str()) } else { String::new() };
+    let mut help = hint.unwrap_or_else(|| "write what would stand behind WHERE, for example `severity = 'critical'`".to_owned());
+    if several {
+        help.push_str("; kinds with other columns need a condition each: `filter: {alerts: …, events: …}`");
+    }
+    match (pos, pos.and_then(|pos| place_in_file(document, place, text, pos))) {
+        (_, Some(exact)) => document.error(exact, format!("{message}{which}"), help),
+        (Some(pos), None) => {
+            let message = format!("line {}, column {} of the condition: {message}{which}", pos.line, pos.column);
+            document.error(document.at(place), message, help);
+        }
+        (None, None) => document.error(document.at(place), format!("{message}{which}"), help),
+    }
+    false
+}
+
+/// Where a place of the condition stands in the file, when its first line stands there as it is.
+fn place_in_file(document: &Document<RawUploader>, place: &[Step<'_>], text: &str, pos: Pos) -> Option<Position> {
+    let at = document.at(place);
+    let line: String = document.line(at.line).chars().skip(at.column.checked_sub(1)?).collect();
+    let quoted = line.starts_with(['"', '\'']);
+    let inner = if quoted { line.get(1..)? } else { &line };
+    let column = usize::try_from(pos.column).ok()?;
+    (pos.line == 1 && inner.starts_with(text.lines().next()?))
+        .then(|| Position { line: at.line, column: at.column + usize::from(quoted) + column - 1 })
 }

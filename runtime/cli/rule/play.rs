@@ -69,6 +69,8 @@ pub(super) fn read(mut reader: impl std::io::BufRead, shown: &str) -> anyhow::Re
             Event::AlertUpdate(update) => Happening::AlertUpdate(Arc::new(update)),
             Event::Status(status) => Happening::Status(Arc::new(status)),
             Event::Stream(row) => Happening::Row(Arc::new(row)),
+            // No rule hears of these.
+            Event::Error(_) | Event::Evidence(_) => continue,
         });
     }
     Ok(events)

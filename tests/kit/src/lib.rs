@@ -1,5 +1,6 @@
 //! What tests need: fakes of the ports, a simulated clock, fault injection.
 
+pub mod bad_http;
 pub mod bus;
 pub mod camera;
 pub mod command;
@@ -18,6 +19,7 @@ pub mod site;
 pub mod store;
 pub mod wait;
 
+pub use bad_http::BadHttp;
 pub use bus::MemoryBus;
 pub use evidence::MemoryEvidence;
 pub use lines::MemoryLines;

@@ -176,11 +176,15 @@ impl StorePort for MemoryStore {
     }
 
     fn outbox(&self, queue: &str, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.outbox_after(queue, 0, limit)
+    }
+
+    fn outbox_after(&self, queue: &str, after: u64, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
         let state = self.working()?;
         let Some(outbox) = state.outboxes.get(queue) else { return Ok(Vec::new()) };
         Ok(outbox
             .entries
-            .iter()
+            .range(after.saturating_add(1)..)
             .take(limit)
             .map(|(sequence, item)| OutboxEntry { sequence: *sequence, item: item.clone() })
             .collect())

@@ -76,6 +76,12 @@ pub trait StorePort: Send + Sync {
     /// When the store can't be read.
     fn outbox(&self, queue: &str, limit: usize) -> Result<Vec<OutboxEntry>, StoreError>;
 
+    /// As [`StorePort::outbox`], of the entries behind the one with the sequence number `after`.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn outbox_after(&self, queue: &str, after: u64, limit: usize) -> Result<Vec<OutboxEntry>, StoreError>;
+
     /// How many entries each outbox holds, including those whose uploader is gone.
     ///
     /// # Errors
@@ -154,7 +160,7 @@ pub enum Write {
     Error(ErrorRecord),
     /// Something for an outbox, at its end.
     Append {
-        /// The outbox's name: `bus`, or the uploader's id as `uploader/<id>`.
+        /// The outbox's name: `bus`, or one of an uploader's, which begin with `uploader/<id>`.
         queue: String,
         /// What is to be sent.
         item: OutboxItem,
@@ -173,12 +179,46 @@ pub enum Write {
 pub struct OutboxItem {
     /// The id by which a receiver deduplicates.
     pub id: Uuid,
-    /// `alert` or `event`.
+    /// `alert`, `alert_update`, `event`, `error` or `evidence`.
     pub kind: String,
-    /// Where to: a topic, or a key.
+    /// Where to: a topic; of evidence the path of the file below the evidence folder.
     pub topic: String,
     /// The payload: a CloudEvent in JSON.
     pub payload: String,
+    /// What it is about, within which order is kept: a camera's id, when it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// When it was told, by the site's clock: its time to live counts from here. Absent in what an older version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Why its sink will never take it: in the dead letters alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
+}
+
+impl OutboxItem {
+    /// An item that is about no camera.
+    pub fn new(id: Uuid, kind: &str, topic: impl Into<String>, payload: impl Into<String>) -> Self {
+        let (kind, topic, payload) = (kind.to_owned(), topic.into(), payload.into());
+        Self { id, kind, topic, payload, key: None, at: None, refused: None }
+    }
+
+    /// Says what it is about, and when it was told.
+    #[must_use]
+    pub fn about(self, key: Option<String>, at: Timestamp) -> Self {
+        Self { key, at: Some(at), ..self }
+    }
+}
+
+/// Why an item is among the dead letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// A stable word, as [`super::sink::SinkError::code`].
+    pub code: String,
+    /// For people.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// One entry of an outbox.

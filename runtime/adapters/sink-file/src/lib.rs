@@ -11,12 +11,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use parapet_contracts::{
-    ErrorKind,
-    ports::{
-        sink::{SinkError, SinkPort},
-        store::OutboxItem,
-    },
+use parapet_contracts::ports::{
+    sink::{SinkError, SinkPort},
+    store::OutboxItem,
 };
 use parking_lot::Mutex;
 
@@ -45,7 +42,7 @@ impl SinkPort for FileSink {
         let inner = Arc::clone(&self.inner);
         let lines: Vec<String> = items.iter().map(|item| item.payload.clone()).collect();
         let written = tokio::task::spawn_blocking(move || inner.lock().append(&lines)).await;
-        let failed = |text: String| vec![Err(SinkError { kind: ErrorKind::Retry, code: "io", text })];
+        let failed = |text: String| vec![Err(SinkError::retry("io", text))];
         match written {
             Ok(Ok(())) => items.iter().map(|_| Ok(())).collect(),
             Ok(Err(text)) => failed(text),
@@ -128,11 +125,12 @@ fn rotate(path: &Path, keep: usize) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use parapet_contracts::ErrorKind;
+
     use super::*;
 
     fn item(n: usize) -> OutboxItem {
-        let (kind, topic) = ("alert".to_owned(), "t".to_owned());
-        OutboxItem { id: uuid::Uuid::from_u128(n as u128), kind, topic, payload: format!("{{\"n\":{n}}}") }
+        OutboxItem::new(uuid::Uuid::from_u128(n as u128), "alert", "t", format!("{{\"n\":{n}}}"))
     }
 
     fn numbers(path: &Path) -> Vec<u64> {

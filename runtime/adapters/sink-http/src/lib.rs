@@ -1,13 +1,17 @@
-//! The sink port over HTTP: a webhook. Each item is a POST of its own, a CloudEvent in JSON.
+//! The sink port over HTTP: a webhook. Each item is a POST of its own.
 //!
 //! It promises: an item is acknowledged only by an answer with a status of 2xx; what may succeed later (no connection, no answer in
-//! time, 408, 425, 429, 5xx) is tried again by whoever calls, in order; any other answer rejects the item for good. Redirects are
-//! not followed: an alert goes where it was sent, or nowhere. No header's value is in an error.
+//! time, 408, 425, 429, 5xx) is tried again by whoever calls, in order, and not before `Retry-After`; any other answer rejects the item for
+//! good. A redirect is followed only to the same scheme, host and port, and only when the request stays what it is (307, 308): an alert goes
+//! where it was sent, or nowhere. No header's value is in an error.
 //!
-//! The header `idempotency-key` is the item's id, so that a receiver knows what came twice. TLS is
-//! rustls with the process's provider, ring unless another was installed.
+//! The header `idempotency-key` is the item's id, so that a receiver knows what came twice; with a secret each request is signed, see
+//! [`signature`]. TLS is rustls with the process's provider, ring unless another was installed.
 
-use std::time::Duration;
+mod answer;
+mod signature;
+
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use parapet_contracts::{
@@ -20,25 +24,59 @@ use parapet_contracts::{
 };
 use reqwest::{
     Client, StatusCode,
-    header::{CONTENT_TYPE as CONTENT_TYPE_HEADER, HeaderMap, HeaderName, HeaderValue},
-    redirect::Policy,
+    header::{CONTENT_TYPE as CONTENT_TYPE_HEADER, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    redirect::{Attempt, Policy},
 };
+
+use signature::Signer;
+
+/// Redirects within one host that are followed at most.
+const MOST_REDIRECTS: usize = 3;
+
+/// What a webhook needs to know.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Where to.
+    pub url: String,
+    /// Header fields that are added.
+    pub headers: Vec<(String, Secret)>,
+    /// Signs each request.
+    pub secret: Option<Secret>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// The largest body in bytes.
+    pub max_body: u64,
+    /// Whether the body is a CloudEvent, and not its data alone.
+    pub cloudevents: bool,
+}
+
+impl HttpSettings {
+    /// CloudEvents, unsigned, without headers, with 10 s for an answer and 1 MiB for a body.
+    pub fn new(url: impl Into<String>) -> Self {
+        let (url, headers, secret) = (url.into(), Vec::new(), None);
+        Self { url, headers, secret, timeout: Duration::from_secs(10), max_body: 1 << 20, cloudevents: true }
+    }
+}
 
 /// See the module.
 pub struct HttpSink {
     client: Client,
     url: String,
     shown: String,
+    signer: Option<Signer>,
+    max_body: u64,
 }
 
 impl HttpSink {
-    /// A sink that posts to `url`, with these header fields, and waits for each answer at most `timeout`.
+    /// A sink that posts as `settings` says.
     ///
     /// # Errors
-    /// When a header's value can't be sent, or there can be no client.
-    pub fn new(url: &str, headers: &[(String, Secret)], timeout: Duration) -> Result<Self, String> {
+    /// When a header's value can't be sent, the secret is none, or there can be no client.
+    pub fn new(settings: &HttpSettings) -> Result<Self, String> {
         let mut fields = HeaderMap::new();
-        for (name, value) in headers {
+        let body = if settings.cloudevents { CONTENT_TYPE } else { "application/json" };
+        fields.insert(CONTENT_TYPE_HEADER, HeaderValue::from_static(body));
+        for (name, value) in &settings.headers {
             let wrong = |what: &str| format!("the header field `{name}` {what}");
             let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("has no usable name"))?;
             let mut value =
@@ -46,39 +84,48 @@ impl HttpSink {
             value.set_sensitive(true);
             fields.insert(key, value);
         }
-        fields.insert(CONTENT_TYPE_HEADER, HeaderValue::from_static(CONTENT_TYPE));
         // The process has one provider of cryptography: whoever came first has chosen it.
         rustls::crypto::ring::default_provider().install_default().ok();
         let client = Client::builder()
-            .timeout(timeout)
-            .redirect(Policy::none())
+            .timeout(settings.timeout)
+            .redirect(Policy::custom(|attempt| if stays(&attempt) { attempt.follow() } else { attempt.stop() }))
             .default_headers(fields)
             .build()
             .map_err(|error| format!("there can be no HTTP client: {error}"))?;
         // The query of a webhook may be its password.
-        let shown = url.split(['?', '#']).next().unwrap_or_default().to_owned();
-        Ok(Self { client, url: url.to_owned(), shown })
+        let shown = settings.url.split(['?', '#']).next().unwrap_or_default().to_owned();
+        let signer = settings.secret.as_ref().map(Signer::new).transpose()?;
+        Ok(Self { client, url: settings.url.clone(), shown, signer, max_body: settings.max_body })
     }
 
     async fn post(&self, item: &OutboxItem) -> Result<(), SinkError> {
-        let request = self.client.post(&self.url).header("idempotency-key", item.id.to_string());
+        if item.payload.len() as u64 > self.max_body {
+            let text = format!("{} bytes are more than the {} that may be sent", item.payload.len(), self.max_body);
+            return Err(SinkError::reject("too_large", text));
+        }
+        let id = item.id.to_string();
+        let mut request = self.client.post(&self.url).header("idempotency-key", &id);
+        if let Some(signer) = &self.signer {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+            request = request
+                .header("webhook-id", &id)
+                .header("webhook-timestamp", now.to_string())
+                .header("webhook-signature", signer.sign(&id, now, &item.payload));
+        }
         let answer = request.body(item.payload.clone()).send().await.map_err(|error| {
             let why = if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(&error) };
-            SinkError { kind: ErrorKind::Retry, code: "disconnected", text: format!("{}: {why}", self.shown) }
+            SinkError::retry("disconnected", format!("{}: {why}", self.shown))
         })?;
-        let status = answer.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        let text = format!("{} answers {status}", self.shown);
-        Err(match status {
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-                SinkError { kind: ErrorKind::Retry, code: "busy", text }
-            }
-            status if status.is_server_error() => SinkError { kind: ErrorKind::Retry, code: "busy", text },
-            _ => SinkError { kind: ErrorKind::Reject, code: "refused", text },
-        })
+        let pause = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        answer::fate(answer.status(), pause.and_then(|text| answer::retry_after(text, SystemTime::now())), &self.shown)
     }
+}
+
+/// Whether a redirect leads to the same place and leaves the request what it is.
+fn stays(attempt: &Attempt<'_>) -> bool {
+    let same_request = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    let same_place = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+    same_request && same_place && attempt.previous().len() <= MOST_REDIRECTS
 }
 
 #[async_trait]
@@ -106,82 +153,4 @@ fn root_cause(error: &reqwest::Error) -> String {
         cause = next;
     }
     if std::ptr::addr_eq(cause, error) { "no connection".to_owned() } else { cause.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::sync::{Arc, Mutex};
-
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-    };
-
-    use super::*;
-
-    fn item(n: u128) -> OutboxItem {
-        let (kind, topic) = ("alert".to_owned(), "t".to_owned());
-        OutboxItem { id: uuid::Uuid::from_u128(n), kind, topic, payload: format!("{{\"n\":{n}}}") }
-    }
-
-    /// A receiver on the loopback that answers with these statuses, one after the other, and keeps what came.
-    async fn receiver(statuses: &'static [&'static str]) -> (String, Arc<Mutex<Vec<String>>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hook?token=canary", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&requests);
-        tokio::spawn(async move {
-            for status in statuses {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let mut text = String::new();
-                let mut buffer = [0; 4096];
-                while !text.ends_with('}') {
-                    let read = stream.read(&mut buffer).await.unwrap();
-                    text.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
-                }
-                kept.lock().unwrap().push(text);
-                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                stream.write_all(answer.as_bytes()).await.unwrap();
-            }
-        });
-        (url, requests)
-    }
-
-    #[tokio::test]
-    async fn each_item_is_a_post_and_the_answer_decides() {
-        let (url, requests) = receiver(&["204 No Content", "410 Gone", "503 Service Unavailable"]).await;
-        let headers = [("authorization".to_owned(), Secret::new("Bearer canary"))];
-        let sink = HttpSink::new(&url, &headers, Duration::from_secs(10)).unwrap();
-        let fates = sink.send(&[item(1), item(2), item(3), item(4)]).await;
-        let kinds: Vec<_> = fates.iter().map(|fate| fate.as_ref().map_err(|error| error.kind)).collect();
-        assert_eq!(kinds, [Ok(&()), Err(ErrorKind::Reject), Err(ErrorKind::Retry)], "what follows waits");
-        assert!(!format!("{fates:?}").contains("canary"), "{fates:?}");
-        let requests = requests.lock().unwrap();
-        assert!(requests[0].starts_with("POST /hook?token=canary HTTP/1.1\r\n") && requests[0].ends_with("{\"n\":1}"));
-        for field in ["authorization: Bearer canary", "content-type: application/cloudevents+json", "idempotency-key: "]
-        {
-            assert!(requests[0].contains(field), "{field} in {}", requests[0]);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_receiver_that_is_away_or_silent_is_tried_again() {
-        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let sink = HttpSink::new(&format!("http://{gone}/"), &[], Duration::from_secs(10)).unwrap();
-        let fates = sink.send(&[item(1), item(2)]).await;
-        assert_eq!((fates.len(), fates[0].as_ref().unwrap_err().kind), (1, ErrorKind::Retry));
-        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", silent.local_addr().unwrap());
-        let sink = HttpSink::new(&url, &[], Duration::from_millis(50)).unwrap();
-        let error = sink.send(&[item(1)]).await.remove(0).unwrap_err();
-        assert_eq!((error.kind, error.text.contains("no answer in time")), (ErrorKind::Retry, true), "{error:?}");
-    }
-
-    #[test]
-    fn a_value_that_cannot_be_sent_is_told_without_it() {
-        let headers = [("x".to_owned(), Secret::new("can\nary"))];
-        let error = HttpSink::new("http://127.0.0.1/", &headers, Duration::from_secs(1)).err().unwrap();
-        assert!(error.contains('x') && !error.contains("ary"), "{error}");
-    }
 }

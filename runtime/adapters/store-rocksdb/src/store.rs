@@ -130,6 +130,11 @@ impl StorePort for RocksStore {
         Ok(entries)
     }
 
+    fn outbox_after(&self, queue: &str, after: u64, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        let Some(known) = self.state.lock().queues.get(queue).copied() else { return Ok(Vec::new()) };
+        self.db.outbox(queue, known.head.max(after.saturating_add(1)), limit)
+    }
+
     fn outbox_lengths(&self) -> Result<Vec<(String, u64)>, StoreError> {
         Ok(self.state.lock().queues.iter().map(|(name, queue)| (name.clone(), queue.length)).collect())
     }

@@ -116,12 +116,8 @@ pub fn error(number: u64, actor: &str, seconds: u64) -> ErrorRecord {
 
 /// What [`append`] puts into an outbox.
 pub fn item(number: u64) -> OutboxItem {
-    OutboxItem {
-        id: id(number),
-        kind: "alert".to_owned(),
-        topic: "parapet/harbour/alerts".to_owned(),
-        payload: format!("{{\"n\":{number}}}"),
-    }
+    let item = OutboxItem::new(id(number), "alert", "parapet/harbour/alerts", format!("{{\"n\":{number}}}"));
+    item.about(Some("gate".to_owned()), time(number))
 }
 
 /// Appends [`item`]`(number)`.

@@ -1,0 +1,72 @@
+//! Where uploaders send to.
+
+use std::{path::PathBuf, time::Duration};
+
+use parapet_contracts::Secret;
+
+use super::TlsConfig;
+
+/// Where an uploader sends to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sink {
+    /// JSON Lines in a file, rotated by size.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Rotate when it is bigger than this many bytes.
+        rotate_bytes: u64,
+        /// Keep this many rotated files.
+        keep: usize,
+    },
+    /// Each event in a request of its own (POST).
+    Http(HttpSinkConfig),
+    /// A bridge to another broker.
+    Mqtt(MqttSinkConfig),
+}
+
+impl Sink {
+    /// The key in the file.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Http(_) => "http",
+            Self::Mqtt(_) => "mqtt",
+        }
+    }
+}
+
+/// A webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpSinkConfig {
+    /// Where to.
+    pub url: url::Url,
+    /// Header fields that are added; the values are secret.
+    pub headers: Vec<(String, Secret)>,
+    /// Signs each request.
+    pub secret: Option<Secret>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// The largest event in bytes.
+    pub max_body: u64,
+}
+
+/// Another broker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MqttSinkConfig {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// TLS, when the address is `mqtts://`.
+    pub tls: Option<TlsConfig>,
+    /// User and password.
+    pub credentials: Option<(Secret, Secret)>,
+    /// The client's id; the site's and the uploader's when absent.
+    pub client_id: Option<String>,
+    /// What stands before each topic.
+    pub prefix: String,
+    /// The most events without an acknowledgement.
+    pub in_flight: u16,
+    /// How long an acknowledgement may take.
+    pub timeout: Duration,
+}

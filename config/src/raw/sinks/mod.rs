@@ -1,0 +1,24 @@
+//! Where an uploader can send to: one file a kind of sink.
+
+mod file;
+mod http;
+mod mqtt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub(crate) use file::*;
+pub(crate) use http::*;
+pub(crate) use mqtt::*;
+
+/// Where an uploader sends to: one kind of sink.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawSink {
+    /// JSON Lines in a file.
+    pub file: Option<RawFileSink>,
+    /// A webhook: each event is sent by POST, as a CloudEvent in JSON.
+    pub http: Option<RawHttpSink>,
+    /// A bridge to another MQTT 5 broker, with QoS 1.
+    pub mqtt: Option<RawMqttSink>,
+}

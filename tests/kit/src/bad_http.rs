@@ -1,0 +1,173 @@
+//! An HTTP server that behaves badly when told to: it is slow, hangs up, refuses, asks for patience, sends elsewhere. It keeps what came.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use crate::wait::until;
+
+/// What it does with one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manner {
+    /// Answers with this status and these header lines (each ends with `\r\n`).
+    Answer(u16, String),
+    /// Reads the request, and hangs up without an answer.
+    HangUp,
+    /// Hangs up before it has read anything.
+    Refuse,
+    /// Answers nothing until the server ends.
+    Silence,
+    /// Sends half a status line, and hangs up.
+    HalfAnAnswer,
+}
+
+/// A request that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// `POST /hook HTTP/1.1`.
+    pub line: String,
+    /// The header fields, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Received {
+    /// The value of a header field; empty when it has none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    manners: Mutex<VecDeque<Manner>>,
+    usual: Mutex<Option<Manner>>,
+    received: Mutex<Vec<Received>>,
+    over: AtomicBool,
+}
+
+/// The server, on a port of the loopback. It answers `204` unless it is told otherwise. It ends with this value.
+pub struct BadHttp {
+    address: SocketAddr,
+    inner: Arc<Inner>,
+}
+
+impl BadHttp {
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When there is no port.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|e| panic!("no port: {e}"));
+        let address = listener.local_addr().unwrap_or_else(|e| panic!("no address: {e}"));
+        let inner = Arc::new(Inner::default());
+        let serving = Arc::clone(&inner);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if serving.over.load(Ordering::Acquire) {
+                    return;
+                }
+                let inner = Arc::clone(&serving);
+                std::thread::spawn(move || serve(stream, &inner));
+            }
+        });
+        Self { address, inner }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it does with the next requests, in their order.
+    pub fn next(&self, manners: impl IntoIterator<Item = Manner>) {
+        self.inner.manners.lock().extend(manners);
+    }
+
+    /// What it does with those for which nothing else was said; `None`: it answers `204`.
+    pub fn usually(&self, manner: Option<Manner>) {
+        *self.inner.usual.lock() = manner;
+    }
+
+    /// What has come, in order.
+    pub fn received(&self) -> Vec<Received> {
+        self.inner.received.lock().clone()
+    }
+
+    /// Waits until so many requests have come.
+    ///
+    /// # Panics
+    /// After `limit`.
+    pub fn wait_for(&self, count: usize, limit: Duration) -> Vec<Received> {
+        until(&format!("{count} requests have come"), limit, || self.inner.received.lock().len() >= count);
+        self.received()
+    }
+}
+
+impl Drop for BadHttp {
+    fn drop(&mut self) {
+        self.inner.over.store(true, Ordering::Release);
+        // The listener learns of it with the next connection.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+fn serve(stream: TcpStream, inner: &Inner) {
+    let Ok(mut out) = stream.try_clone() else { return };
+    let mut reader = BufReader::new(stream);
+    // Several requests on one connection, until the client leaves.
+    loop {
+        let refuses = inner.manners.lock().front() == Some(&Manner::Refuse);
+        if refuses {
+            inner.manners.lock().pop_front();
+            return;
+        }
+        let Some(request) = read(&mut reader) else { return };
+        let manner = inner.manners.lock().pop_front().or_else(|| inner.usual.lock().clone());
+        inner.received.lock().push(request);
+        match manner.unwrap_or_else(|| Manner::Answer(204, String::new())) {
+            Manner::Answer(status, headers) => {
+                let answer = format!("HTTP/1.1 {status} X\r\n{headers}content-length: 0\r\n\r\n");
+                if out.write_all(answer.as_bytes()).is_err() {
+                    return;
+                }
+            }
+            Manner::HangUp | Manner::Refuse => return,
+            Manner::HalfAnAnswer => {
+                drop(out.write_all(b"HTTP/1.1 20"));
+                return;
+            }
+            Manner::Silence => {
+                while !inner.over.load(Ordering::Acquire) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        }
+    }
+}
+
+fn read(reader: &mut impl BufRead) -> Option<Received> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
+    let mut headers = Vec::new();
+    loop {
+        let mut field = String::new();
+        reader.read_line(&mut field).ok().filter(|count| *count > 0)?;
+        let Some((name, value)) = field.trim_end().split_once(':') else { break };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    Some(Received { line: line.trim_end().to_owned(), headers, body: String::from_utf8_lossy(&body).into_owned() })
+}
