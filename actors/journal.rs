@@ -131,8 +131,13 @@ impl Journal {
     /// The records that began since the last call, for whoever tells others of them.
     pub fn take_untold(&self) -> Vec<ErrorRecord> {
         let mut entries = self.inner.entries.lock();
-        let begun = entries.values_mut().filter(|entry| std::mem::take(&mut entry.untold));
-        let mut records: Vec<ErrorRecord> = begun.map(|entry| entry.record.clone()).collect();
+        let begun = entries.values_mut().filter(|entry| entry.untold);
+        let mut records: Vec<ErrorRecord> = begun
+            .map(|entry| {
+                entry.untold = false;
+                entry.record.clone()
+            })
+            .collect();
         records.sort_by_key(|record| record.id);
         records
     }

@@ -10,7 +10,7 @@ use crate::{
     checked::{Lane, UploadFormat, UploadKind, Uploader},
     document::{Document, place},
     problem::Position,
-    raw::{RawFilter, RawFormat, RawKind, RawUploader, RawWhat, Text},
+    raw::{RawFilter, RawFormat, RawLane, RawUploader, RawWhat, Text},
     streams,
     yaml::Step,
 };
@@ -64,14 +64,14 @@ fn kind(what: RawWhat) -> UploadKind {
 }
 
 /// The order of the kinds; those that are not named come last, in their usual order.
-fn priority(document: &mut Document<RawUploader>, raw: &[RawKind]) -> [Lane; 4] {
+fn priority(document: &mut Document<RawUploader>, raw: &[RawLane]) -> [Lane; 4] {
     let mut order: Vec<Lane> = Vec::new();
     for (index, kind) in raw.iter().enumerate() {
         let lane = match kind {
-            RawKind::Alerts => Lane::Alerts,
-            RawKind::Events => Lane::Events,
-            RawKind::Journal => Lane::Journal,
-            RawKind::Evidence => Lane::Evidence,
+            RawLane::Alerts => Lane::Alerts,
+            RawLane::Events => Lane::Events,
+            RawLane::Journal => Lane::Journal,
+            RawLane::Evidence => Lane::Evidence,
         };
         if order.contains(&lane) {
             let at = document.at(place!["priority", index]);

@@ -34,7 +34,7 @@ pub(crate) struct RawUploader {
     pub rate_limit: Option<Size>,
     /// What goes first when several kinds wait, as after an outage. Kinds that are not named come last.
     #[serde(default = "priority")]
-    pub priority: Vec<RawKind>,
+    pub priority: Vec<RawLane>,
     /// What has waited for longer is not sent any more; it is counted as expired. For ever when absent.
     #[schemars(extend("x-min" = "1s"))]
     pub time_to_live: Option<Span>,
@@ -69,7 +69,7 @@ pub(crate) enum RawWhat {
 /// A kind of what an uploader sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum RawKind {
+pub(crate) enum RawLane {
     /// Alerts, and what becomes of them.
     Alerts,
     /// Detection events.
@@ -169,8 +169,8 @@ fn alerts() -> Vec<RawWhat> {
     vec![RawWhat::Alerts]
 }
 
-fn priority() -> Vec<RawKind> {
-    vec![RawKind::Alerts, RawKind::Events, RawKind::Evidence, RawKind::Journal]
+fn priority() -> Vec<RawLane> {
+    vec![RawLane::Alerts, RawLane::Events, RawLane::Evidence, RawLane::Journal]
 }
 
 fn keep_dead() -> u32 {
