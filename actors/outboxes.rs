@@ -84,9 +84,9 @@ impl Outboxes {
         let mut entries = self.of_alert(&item, actions, |selection| selection.takes_alert(Lane::Alerts, alert));
         if let Some(file) = &alert.evidence {
             let event = EvidenceEvent::of(alert, file);
-            entries.extend(self.for_evidence(&event, alert.raised_at, |selection| {
-                selection.takes_alert(Lane::Evidence, alert)
-            })?);
+            entries.extend(
+                self.for_evidence(&event, alert.raised_at, |selection| selection.takes_alert(Lane::Evidence, alert))?,
+            );
         }
         Ok(entries)
     }

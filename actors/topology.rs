@@ -120,7 +120,8 @@ pub async fn start(
         let (site, journal) = (config.site.id.clone(), journal.clone());
         let (outboxes, store) = (Arc::clone(&outboxes), store.clone());
         children::edge_worker("failures", "failures", move |heartbeat| {
-            let (site, journal, outboxes, store) = (site.clone(), journal.clone(), Arc::clone(&outboxes), store.clone());
+            let (site, journal, outboxes, store) =
+                (site.clone(), journal.clone(), Arc::clone(&outboxes), store.clone());
             heartbeat.idle(); // It waits for the store.
             Body::task(move |stop| upload_failures(site, journal, outboxes, store, stop))
         })

@@ -33,9 +33,7 @@ impl SinkPort for BusSink {
         let fates = join_all(sends).await;
         fates
             .into_iter()
-            .map(|fate| {
-                fate.map_err(|BusError { kind, code, text }| SinkError { kind, code, text, retry_after: None })
-            })
+            .map(|fate| fate.map_err(|BusError { kind, code, text }| SinkError { kind, code, text, retry_after: None }))
             .collect()
     }
 

@@ -32,7 +32,8 @@ pub async fn upload_failures(
         }
         let mut entries = Vec::new();
         for record in journal.take_untold() {
-            entries.extend(outboxes.for_failure(&site, record).map_err(|error| format!("a failure is no JSON: {error}"))?);
+            entries
+                .extend(outboxes.for_failure(&site, record).map_err(|error| format!("a failure is no JSON: {error}"))?);
         }
         if !entries.is_empty() {
             store.append(Vec::new(), entries).await.map_err(|error| error.to_string())?;

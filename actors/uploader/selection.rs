@@ -79,7 +79,8 @@ impl Selection {
         let Some(condition) = self.conditions.get(&lane) else { return true };
         rows().into_iter().any(|row| {
             condition.holds(row, ts.as_millisecond()).unwrap_or_else(|error| {
-                metrics::counter!("parapet_uploader_filter_errors_total", "uploader" => self.id.to_string()).increment(1);
+                metrics::counter!("parapet_uploader_filter_errors_total", "uploader" => self.id.to_string())
+                    .increment(1);
                 tracing::debug!(uploader = %self.id, %error, "a condition failed on a row; it is sent");
                 true
             })

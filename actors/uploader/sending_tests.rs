@@ -108,9 +108,11 @@ async fn after_an_outage_alerts_go_before_events_whatever_came_first() {
     let fixture = start(&sink, settings()).await;
     let now = Timestamp::now();
     append(&fixture, "uploader/hub/events", 0..10, now).await;
-    until_async("it says why it waits", PATIENCE, || {
-        matches!(fixture.board.status().state, PumpState::Waiting { why, .. } if why == "the link is down")
-    })
+    until_async(
+        "it says why it waits",
+        PATIENCE,
+        || matches!(fixture.board.status().state, PumpState::Waiting { why, .. } if why == "the link is down"),
+    )
     .await;
     append(&fixture, "uploader/hub", 0..3, now).await;
     append(&fixture, "uploader/hub/events", 10..12, now).await;

@@ -182,8 +182,7 @@ pub fn catalog() -> Catalog {
 /// The stream whose columns the conditions of an uploader see, and what it is declared in.
 pub fn uploads(lane: Lane) -> (&'static str, Catalog) {
     let mut catalog = catalog();
-    let journal =
-        vec![("actor", Type::String), ("kind", Type::String), ("text", Type::String), ("ts", Type::Datetime)];
+    let journal = vec![("actor", Type::String), ("kind", Type::String), ("text", Type::String), ("ts", Type::Datetime)];
     catalog.add(stream(JOURNAL, journal));
     let name = match lane {
         Lane::Alerts | Lane::Evidence => ALERTS,

@@ -23,7 +23,10 @@ fn error(text: &str) -> String {
 #[test]
 fn the_defaults_send_alerts_as_cloudevents_alerts_first() {
     let u = uploader("sink: {file: {path: x}}\n");
-    assert_eq!((u.what.as_slice(), u.format, u.batch, u.linger), (&[UploadKind::Alerts][..], UploadFormat::CloudEvents, 64, Duration::ZERO));
+    assert_eq!(
+        (u.what.as_slice(), u.format, u.batch, u.linger),
+        (&[UploadKind::Alerts][..], UploadFormat::CloudEvents, 64, Duration::ZERO)
+    );
     assert_eq!((u.priority, u.rate_limit, u.time_to_live, u.keep_dead), (Lane::ALL, None, None, 10_000));
     assert!(u.filters.is_empty() && u.enabled);
 }
@@ -39,10 +42,16 @@ fn all_that_can_be_said_is_taken() {
     );
     assert_eq!(u.filters.keys().copied().collect::<Vec<_>>(), [Lane::Alerts, Lane::Events, Lane::Journal]);
     assert_eq!(u.priority, [Lane::Evidence, Lane::Alerts, Lane::Events, Lane::Journal]);
-    assert_eq!((u.format, u.batch, u.linger, u.rate_limit), (UploadFormat::Data, 500, Duration::from_secs(2), Some(250_000)));
+    assert_eq!(
+        (u.format, u.batch, u.linger, u.rate_limit),
+        (UploadFormat::Data, 500, Duration::from_secs(2), Some(250_000))
+    );
     assert_eq!((u.time_to_live, u.keep_dead), (Some(Duration::from_secs(7 * 86_400)), 5));
     let Sink::Mqtt(mqtt) = &u.sink else { panic!("{:?}", u.sink) };
-    assert_eq!((mqtt.host.as_str(), mqtt.port, mqtt.prefix.as_str(), mqtt.in_flight), ("hub.example.org", 8883, "sites/", 7));
+    assert_eq!(
+        (mqtt.host.as_str(), mqtt.port, mqtt.prefix.as_str(), mqtt.in_flight),
+        ("hub.example.org", 8883, "sites/", 7)
+    );
     assert!(mqtt.tls.as_ref().unwrap().ca.as_ref().unwrap().ends_with("ca.pem"));
     assert!(!format!("{u:?}").contains("canary"));
 }
@@ -64,10 +73,7 @@ fn a_webhook_is_signed() {
 fn mistakes_are_told_with_their_place() {
     const FILE: &str = "sink: {file: {path: x}}\n";
     for (told, expected) in [
-        (
-            error(&format!("filter: severity = 'critical' AND colour = 1\n{FILE}")),
-            "uploaders/u.yaml:1:35: ",
-        ),
+        (error(&format!("filter: severity = 'critical' AND colour = 1\n{FILE}")), "uploaders/u.yaml:1:35: "),
         (error(&format!("filter: \"colour = 1\"\n{FILE}")), "uploaders/u.yaml:1:10: "),
         (error(&format!("what: [events]\nfilter: {{events: lable = 'x'}}\n{FILE}")), "uploaders/u.yaml:2:18: "),
         (
@@ -82,26 +88,44 @@ fn mistakes_are_told_with_their_place() {
             error(&format!("priority: [alerts, alerts]\n{FILE}")),
             "uploaders/u.yaml:1:20: `alerts` stands twice in this list; keep one of them",
         ),
-        (error("sink: {file: {path: x}, mqtt: {broker: \"mqtt://h\"}}\n"), "uploaders/u.yaml:1:25: `file` and `mqtt` stand together"),
+        (
+            error("sink: {file: {path: x}, mqtt: {broker: \"mqtt://h\"}}\n"),
+            "uploaders/u.yaml:1:25: `file` and `mqtt` stand together",
+        ),
         (error("sink: {mqtt: {broker: \"http://h\"}}\n"), "uploaders/u.yaml:1:23: this is no address of a broker"),
         (
             error("sink: {mqtt: {broker: \"mqtt://h\", tls: {}}}\n"),
             "uploaders/u.yaml:1:35: `tls` needs an address with TLS; write `mqtts://` in `broker`, or remove `tls`",
         ),
-        (error("sink: {mqtt: {broker: \"mqtt://h\", username: u}}\n"), "uploaders/u.yaml:1:35: `username` needs `password`"),
-        (error("sink: {mqtt: {broker: \"mqtt://h\", prefix: \"a/#/\"}}\n"), "uploaders/u.yaml:1:43: no topic can begin so"),
-        (error("sink: {mqtt: {broker: \"mqtts://h\", tls: {ca: nowhere.pem}}}\n"), "uploaders/u.yaml:1:46: there is no file `nowhere.pem`"),
+        (
+            error("sink: {mqtt: {broker: \"mqtt://h\", username: u}}\n"),
+            "uploaders/u.yaml:1:35: `username` needs `password`",
+        ),
+        (
+            error("sink: {mqtt: {broker: \"mqtt://h\", prefix: \"a/#/\"}}\n"),
+            "uploaders/u.yaml:1:43: no topic can begin so",
+        ),
+        (
+            error("sink: {mqtt: {broker: \"mqtts://h\", tls: {ca: nowhere.pem}}}\n"),
+            "uploaders/u.yaml:1:46: there is no file `nowhere.pem`",
+        ),
         (
             error("sink: {http: {url: \"https://h/\", headers: {webhook-id: x}}}\n"),
             "uploaders/u.yaml:1:44: the fields of the signature are set by `secret`; remove this one",
         ),
-        (error("sink: {http: {url: \"https://h/\", secret: whsec_}}\n"), "uploaders/u.yaml:1:42: there is nothing behind `whsec_`"),
+        (
+            error("sink: {http: {url: \"https://h/\", secret: whsec_}}\n"),
+            "uploaders/u.yaml:1:42: there is nothing behind `whsec_`",
+        ),
     ] {
         assert!(told.starts_with(expected), "{told}\nexpected: {expected}");
         assert_eq!(told.lines().count(), 1, "{told}");
     }
     let several = error(&format!("what: [alerts, events]\nfilter: severity = 'critical'\n{FILE}"));
-    assert!(several.contains("as a condition on events") && several.contains("filter: {alerts: …, events: …}"), "{several}");
+    assert!(
+        several.contains("as a condition on events") && several.contains("filter: {alerts: …, events: …}"),
+        "{several}"
+    );
 }
 
 #[test]

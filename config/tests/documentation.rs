@@ -6,7 +6,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::TestSite;
-use parapet_config::reference_markdown;
+use parapet_config::{FileKind, reference_markdown, schema};
 
 fn docs(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)
@@ -146,6 +146,26 @@ fn the_examples_of_the_page_on_cameras_are_a_valid_site() {
     assert!(gate.motion.is_some() && gate.idle_keyframes && !gate.regions.is_empty());
     assert!(yard.substream.is_some() && yard.picture_faults.len() == 5);
     assert_eq!(dock.zones["ramp"].0[0], [0.1, 0.5], "pixels become fractions");
+}
+
+#[test]
+fn the_examples_of_the_page_on_uploaders_are_a_valid_site() {
+    let page = std::fs::read_to_string(docs("uploaders.md")).unwrap();
+    let files = examples(&page);
+    let site = TestSite::new(&[]);
+    for (name, text) in &files {
+        site.write(name, text);
+    }
+    let variables = page.split("${env:").skip(1).map(|rest| rest.split('}').next().unwrap());
+    let values: Vec<(&'static str, &'static str)> =
+        variables.map(|name| (&*name.to_owned().leak(), "c2VjcmV0")).collect();
+    let loaded = site.load_with(&values).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!((loaded.config.uploaders.len(), loaded.warnings), (files.len(), Vec::new()));
+    // Each kind of sink has its example.
+    let mut kinds: Vec<&str> = loaded.config.uploaders.values().map(|uploader| uploader.sink.kind()).collect();
+    kinds.sort_unstable();
+    let known = schema(FileKind::Uploader)["properties"]["sink"]["properties"].as_object().unwrap();
+    assert_eq!(kinds, known.keys().map(String::as_str).collect::<Vec<_>>());
 }
 
 #[test]

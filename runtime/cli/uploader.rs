@@ -158,7 +158,11 @@ pub(super) fn line(out: &Value) -> String {
         (_, _, Some("catching_up")) => "catching up".to_owned(),
         (_, _, Some("waiting")) => {
             let next = s["next_try"].as_str().map(|at| format!(", next try {}", seconds(at))).unwrap_or_default();
-            format!("waiting since {}{next}: {}", s["since"].as_str().map_or_else(String::new, seconds), word(&s["why"]))
+            format!(
+                "waiting since {}{next}: {}",
+                s["since"].as_str().map_or_else(String::new, seconds),
+                word(&s["why"])
+            )
         }
         _ => "stopped".to_owned(),
     };
@@ -173,13 +177,9 @@ pub(super) fn line(out: &Value) -> String {
     }
     let oldest = out["oldest_s"].as_f64().map(|age| format!(" (the oldest {age:.0} s old)")).unwrap_or_default();
     let expired = s["expired"].as_u64().filter(|n| *n > 0).map(|n| format!(", {n} expired")).unwrap_or_default();
-    let dead = out["dead_letters"].as_u64().filter(|n| *n > 0).map(|n| format!(", {n} dead letters")).unwrap_or_default();
-    format!(
-        "{:<20} {state}; {} waiting{oldest}, {} sent{expired}{dead}",
-        word(&out["id"]),
-        kinds.join(", "),
-        s["sent"]
-    )
+    let dead =
+        out["dead_letters"].as_u64().filter(|n| *n > 0).map(|n| format!(", {n} dead letters")).unwrap_or_default();
+    format!("{:<20} {state}; {} waiting{oldest}, {} sent{expired}{dead}", word(&out["id"]), kinds.join(", "), s["sent"])
 }
 
 /// A time without fractions of a second.

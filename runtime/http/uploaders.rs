@@ -197,7 +197,9 @@ pub async fn purge(State(state): State<AppState>, Path(id): Path<String>) -> Res
     let config = state.site.config();
     let runs = config.uploaders.get(id.as_str()).map_or(id == BUS, |uploader| uploader.enabled);
     if runs {
-        return Err(Problem::conflict(format!("{id} is at work: set `enabled: false` in its file, or delete it, first")));
+        return Err(Problem::conflict(format!(
+            "{id} is at work: set `enabled: false` in its file, or delete it, first"
+        )));
     }
     let count = letters.purge().await.map_err(problem)?;
     tracing::info!(uploader = id, count, "what an uploader had not sent was purged");
@@ -215,7 +217,9 @@ fn chosen(body: &[u8]) -> Result<Option<Vec<u64>>, Problem> {
 /// The dead letters of what has this name: an uploader, one that is gone and has left something, or the bus.
 async fn letters(state: &AppState, id: &str) -> Result<DeadLetters, Problem> {
     if !infos(state).await?.iter().any(|info| info.id == id) {
-        return Err(Problem::not_found(format!("there is no uploader {id:?}, and none has left anything under this name")));
+        return Err(Problem::not_found(format!(
+            "there is no uploader {id:?}, and none has left anything under this name"
+        )));
     }
     let uploader = if id == BUS && !state.site.uploaders().contains_key(id) { None } else { UploaderId::new(id).ok() };
     Ok(DeadLetters::new(state.site.links().store.clone(), uploader))

@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn the_data_stays_as_it_is() {
-        let json = r#"{"specversion":"1.0","id":"7","source":"/parapet/yard","type":"t.v1","data":{"b": 1.50, "a":"ü"}}"#;
+        let json =
+            r#"{"specversion":"1.0","id":"7","source":"/parapet/yard","type":"t.v1","data":{"b": 1.50, "a":"ü"}}"#;
         let envelope = Envelope::read(json).unwrap();
         assert_eq!(envelope.data.get(), r#"{"b": 1.50, "a":"ü"}"#);
         let attributes: Vec<_> = envelope.attributes().collect();

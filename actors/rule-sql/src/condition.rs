@@ -31,7 +31,8 @@ impl Condition {
         let before = format!("SELECT * FROM {stream} WHERE ");
         let shift = |error: SqlError| SqlError { pos: error.pos.map(|pos| behind(pos, &before)), ..error };
         let select = parse_select(&format!("{before}{text}")).map_err(shift)?;
-        let whole = || SqlError::whole("this is more than a condition").with_hint(Some("keep what stands behind WHERE".into()));
+        let whole =
+            || SqlError::whole("this is more than a condition").with_hint(Some("keep what stands behind WHERE".into()));
         let more = !select.also.is_empty()
             || !select.joins.is_empty()
             || select.sequence.is_some()
@@ -58,7 +59,8 @@ impl Condition {
     /// When it can't be evaluated on this row.
     pub fn holds(&self, data: Arc<Object>, at: i64) -> Result<bool, EvalError> {
         let env = Env { rule_id: Value::Null, ..Env::new("", at, self.zone.clone()) };
-        let shared = Shared { env: &env, aliases: &self.plan.aliases, hits: Hits::default(), agg_hits: Hits::default() };
+        let shared =
+            Shared { env: &env, aliases: &self.plan.aliases, hits: Hits::default(), agg_hits: Hits::default() };
         accepts_bare(&self.plan, &shared, &Row::new(0, at, data, None, &self.plan.columns))
     }
 }

@@ -35,11 +35,11 @@ pub(crate) use model::model;
 pub(crate) use overload::lighter_models;
 pub(crate) use rule::rule;
 pub(crate) use shadow::shadows;
+pub(crate) use sinks::same_files;
 pub(crate) use site::{both, listeners, media_shown, site};
 pub(crate) use sql::hears_alerts;
 pub(crate) use stream::stream;
 pub(crate) use table::table;
-pub(crate) use sinks::same_files;
 pub(crate) use uploader::uploader;
 
 use crate::{

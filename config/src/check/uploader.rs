@@ -149,7 +149,8 @@ fn plan(
     }
     let SqlError { message, pos, hint } = error;
     let which = if several { format!(" (as a condition on {})", lane.as_str()) } else { String::new() };
-    let mut help = hint.unwrap_or_else(|| "write what would stand behind WHERE, for example `severity = 'critical'`".to_owned());
+    let mut help =
+        hint.unwrap_or_else(|| "write what would stand behind WHERE, for example `severity = 'critical'`".to_owned());
     if several {
         help.push_str("; kinds with other columns need a condition each: `filter: {alerts: …, events: …}`");
     }

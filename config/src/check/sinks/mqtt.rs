@@ -18,7 +18,10 @@ pub(super) fn mqtt(document: &mut Document<RawUploader>, raw: RawMqttSink, conte
     let place = place!["sink", "mqtt", "broker"];
     both(document, ("username", "password"), &["sink", "mqtt"]);
     let prefix = raw.prefix.map(|prefix| prefix.0).unwrap_or_default();
-    if prefix.contains(['+', '#', '\0']) || prefix.starts_with('$') || (!prefix.is_empty() && !topics::is_filter(&prefix)) {
+    if prefix.contains(['+', '#', '\0'])
+        || prefix.starts_with('$')
+        || (!prefix.is_empty() && !topics::is_filter(&prefix))
+    {
         let at = document.at(place!["sink", "mqtt", "prefix"]);
         document.error(at, "no topic can begin so", "leave out `+`, `#` and a leading `$`, for example `sites/`");
     }

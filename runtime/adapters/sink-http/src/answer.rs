@@ -46,10 +46,13 @@ mod tests {
         };
         use ErrorKind::{Reject, Retry};
         assert_eq!((of(200), of(204)), (Ok(()), Ok(())));
-        for (code, word) in [(408, "busy"), (425, "busy"), (429, "throttled"), (500, "busy"), (503, "busy"), (599, "busy")] {
+        for (code, word) in
+            [(408, "busy"), (425, "busy"), (429, "throttled"), (500, "busy"), (503, "busy"), (599, "busy")]
+        {
             assert_eq!(of(code), Err((Retry, word, Some(7))), "{code}");
         }
-        for (code, word) in [(400, "refused"), (401, "refused"), (404, "refused"), (410, "refused"), (413, "too_large")] {
+        for (code, word) in [(400, "refused"), (401, "refused"), (404, "refused"), (410, "refused"), (413, "too_large")]
+        {
             assert_eq!(of(code), Err((Reject, word, None)), "{code}");
         }
         assert_eq!(of(302), Err((Reject, "redirected", None)));

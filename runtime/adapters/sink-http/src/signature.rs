@@ -18,7 +18,9 @@ impl Signer {
     /// When what stands behind `whsec_` is no base64.
     pub(crate) fn new(secret: &Secret) -> Result<Self, String> {
         let bytes = match secret.expose().trim().strip_prefix(PREFIX) {
-            Some(coded) => STANDARD.decode(coded).map_err(|_| format!("what stands behind `{PREFIX}` in the secret is no base64"))?,
+            Some(coded) => STANDARD
+                .decode(coded)
+                .map_err(|_| format!("what stands behind `{PREFIX}` in the secret is no base64"))?,
             None => secret.expose().as_bytes().to_vec(),
         };
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))

@@ -56,7 +56,8 @@ impl SinkPort for MqttSink {
             // Polled in order, so published in order; the acknowledgements are awaited together.
             let sends = window.iter().map(|item| self.bus.publish_acknowledged(self.message(item)));
             let answers = join_all(sends).await;
-            let lost = answers.iter().any(|answer| matches!(answer, Err(e) if e.kind == parapet_contracts::ErrorKind::Retry));
+            let lost =
+                answers.iter().any(|answer| matches!(answer, Err(e) if e.kind == parapet_contracts::ErrorKind::Retry));
             fates.extend(answers.into_iter().map(|answer| answer.map_err(sink_error)));
             if lost {
                 break;

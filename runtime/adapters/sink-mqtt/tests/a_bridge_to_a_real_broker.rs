@@ -61,7 +61,10 @@ async fn what_is_sent_arrives_in_order_below_the_prefix() {
     assert_eq!(sink.send(&items).await, vec![Ok(()); 100]);
     for n in 0..100 {
         let message = next(&mut heard).await;
-        assert_eq!((message.topic.as_str(), &message.payload[..]), ("sites/parapet/yard/alerts", n.to_string().as_bytes()));
+        assert_eq!(
+            (message.topic.as_str(), &message.payload[..]),
+            ("sites/parapet/yard/alerts", n.to_string().as_bytes())
+        );
         assert_eq!(message.content_type.as_deref(), Some("application/cloudevents+json"));
     }
 }
@@ -76,7 +79,8 @@ async fn what_the_broker_refuses_is_rejected_with_the_reason_and_nothing_waits_b
     let settings = BusSettings { credentials: Some(credentials), ..settings(broker.port(), "bridge") };
     let sink = MqttSink::connect(settings, String::new(), true);
     ready(&sink).await;
-    let fates = sink.send(&[item(1, "parapet/yard/alerts"), item(2, "elsewhere"), item(3, "parapet/yard/alerts")]).await;
+    let fates =
+        sink.send(&[item(1, "parapet/yard/alerts"), item(2, "elsewhere"), item(3, "parapet/yard/alerts")]).await;
     assert_eq!((&fates[0], &fates[2]), (&Ok(()), &Ok(())));
     let refused = fates[1].as_ref().unwrap_err();
     assert_eq!((refused.kind, refused.code), (ErrorKind::Reject, "refused"));
@@ -87,10 +91,8 @@ async fn what_the_broker_refuses_is_rejected_with_the_reason_and_nothing_waits_b
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_and_never_shown() {
-    let broker = Mosquitto::start(
-        &["password_file {folder}/passwords"],
-        &[("passwords", &*password_file("bridge", "right"))],
-    );
+    let broker =
+        Mosquitto::start(&["password_file {folder}/passwords"], &[("passwords", &*password_file("bridge", "right"))]);
     let credentials = Credentials { username: Secret::new("bridge"), password: Secret::new("canary-7f3a") };
     let settings = BusSettings { credentials: Some(credentials), ..settings(broker.port(), "bridge") };
     let sink = MqttSink::connect(settings, String::new(), true);
