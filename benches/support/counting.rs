@@ -77,6 +77,10 @@ impl<S: StorePort> StorePort for Counting<S> {
         self.store.outbox(queue, limit)
     }
 
+    fn outbox_after(&self, queue: &str, after: u64, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.store.outbox_after(queue, after, limit)
+    }
+
     fn outbox_lengths(&self) -> Result<Vec<(String, u64)>, StoreError> {
         self.store.outbox_lengths()
     }

@@ -344,9 +344,8 @@ pub fn an_outbox_keeps_order_and_counts_up(store: &dyn StorePort) {
     assert_eq!(store.outbox("bus", 2).unwrap(), entries[..2]);
     commit(store, vec![Write::Acknowledge { queue: "bus".to_owned(), sequence: 2 }]);
     assert_eq!(store.outbox("bus", 2).unwrap().iter().map(|e| e.sequence).collect::<Vec<_>>(), [1, 3]);
-    let places = |after, limit| -> Vec<u64> {
-        store.outbox_after("bus", after, limit).unwrap().iter().map(|e| e.sequence).collect()
-    };
+    let after = |after, limit| store.outbox_after("bus", after, limit).unwrap();
+    let places = |from, limit| after(from, limit).iter().map(|e| e.sequence).collect::<Vec<_>>();
     assert_eq!((places(0, 2), places(1, 2), places(3, 9)), (vec![1, 3], vec![3, 4], vec![4, 5]));
     assert_eq!((places(5, 9), places(u64::MAX, 9)), (vec![], vec![]));
     assert_eq!(store.outbox_lengths().unwrap(), [("bus".to_owned(), 4)]);
