@@ -70,8 +70,7 @@ pub fn seconds(film: &Path) -> f64 {
     let stream = GstMedia::new().unwrap().open(&SourceSpec::new(location), Arc::clone(&last) as _).unwrap();
     end.recv_timeout(Duration::from_secs(120)).expect("the film ends");
     drop(stream);
-    let seconds = *last.0.lock().unwrap() + 1.0 / 30.0;
-    seconds
+    *last.0.lock().unwrap() + 1.0 / 30.0
 }
 
 /// A film at 30 frames a second in this size, made once from a shared video and kept in the cache.

@@ -30,7 +30,7 @@ fn sink(server: &BadHttp) -> HttpSink {
 }
 
 fn kinds(fates: &[Result<(), SinkError>]) -> Vec<Result<(), (ErrorKind, &'static str)>> {
-    fates.iter().map(|fate| fate.as_ref().map(|()| ()).map_err(|error| (error.kind, error.code))).collect()
+    fates.iter().map(|fate| fate.clone().map_err(|error| (error.kind, error.code))).collect()
 }
 
 #[tokio::test]

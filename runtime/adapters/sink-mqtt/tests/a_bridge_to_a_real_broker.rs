@@ -16,7 +16,7 @@ use parapet_bus_mqtt::{Backoff, BusSettings, MqttBus, Subscription};
 use parapet_contracts::{
     ErrorKind, Secret,
     camera::Credentials,
-    ports::{bus::BusPort, sink::SinkPort, store::OutboxItem},
+    ports::{sink::SinkPort, store::OutboxItem},
 };
 use parapet_sink_mqtt::MqttSink;
 use parapet_testkit::{Mosquitto, mosquitto::password_file};
