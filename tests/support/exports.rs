@@ -274,7 +274,7 @@ const GRIDS: [(&str, i64, i64); 3] = [("8", 0, 2704), ("16", 2704, 3380), ("32",
 /// `person` `[1, all, 1]`, the score of a person; `raw_box` `[1, all, 4]`, as the raw model has it; `unit` `[1, all, 2]`, sizes in cells.
 fn people() -> Ending {
     let mut e = decoded();
-    e.integers("n0", &[0]).integers("n1", &[1]).integers("n4", &[4]).integers("ax", &[2]);
+    e.integers("n0", &[0]).integers("n1", &[1]).integers("n4", &[4]).integers("ax", &[2]).integers("rows_axis", &[1]);
     e.op("Slice", &["sc", "n0", "n1", "ax"], "person")
         .op("Slice", &["output", "n0", "n4", "ax"], "raw_box")
         .op("Slice", &["output", "n0", "s2", "ax"], "offset")
@@ -284,7 +284,6 @@ fn people() -> Ending {
 
 /// `from`, cut to the rows of each grid, times `each` behind another; comes out as `[1, rows, columns]`.
 fn by_grid(e: &mut Ending, from: &str, name: &str, columns: usize) {
-    e.integers("rows_axis", &[1]);
     for (stride, first, end) in GRIDS {
         let (a, b) = (format!("{name}_{stride}_first"), format!("{name}_{stride}_end"));
         let out = format!("{name}_{stride}");
@@ -358,8 +357,7 @@ pub fn scrfd() -> Ending {
         .concat(&["near", "far"], 2, "sides_one")
         .op("Identity", &["person"], "scores_one")
         .floats("no_sides", &[1, ALL, 4], &[0.0; ALL * 4])
-        .floats("no_scores", &[1, ALL, 1], &[0.0; ALL])
-        .integers("rows_axis", &[1]);
+        .floats("no_scores", &[1, ALL, 1], &[0.0; ALL]);
     for (name, columns) in [("scores", 1), ("sides", 4)] {
         let (one, none, both) = (format!("{name}_one"), format!("no_{name}"), format!("{name}_both"));
         e.concat(&[&none, &one], 2, &both);
