@@ -21,12 +21,13 @@ impl ModelProbe for OnnxProbe {
 
     fn objection(&self, model: &Path, named: NamedModel<'_>) -> Option<String> {
         let summary = OnnxSummary::read(model).ok()?;
+        let first = named.first;
         let named = Overrides {
             layout: named.layout.map(str::to_owned),
             size: named.size.map(|(width, height)| SizePx { width, height }),
             labels: named.labels.map(<[String]>::to_vec),
             ..Overrides::default()
         };
-        objection(model, &summary, &named)
+        objection(model, &summary, &named, first)
     }
 }

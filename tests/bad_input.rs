@@ -97,6 +97,8 @@ fn a_model_that_can_be_read_and_not_used() {
     has(&refused(&site), &[place, "2 inputs", "one picture is wanted"]);
     write(&[1, 84, 84], &|model| model.nodes[0].0 = "EfficientNMS_TRT");
     has(&refused(&site), &[place, "EfficientNMS_TRT", "a plugin of TensorRT", "without it"]);
+    site.copy(&shared_data("models/osnet_x0_25_256x128.onnx"), "models/people.onnx");
+    has(&refused(&site), &[place, "gives a vector, and no objects", "(`after`)"]);
     write(&[1, 84, 84], &|_| ());
     site.file("models/people.yaml", "file: models/people.onnx\nlayout: tfod\n");
     has(&refused(&site), &["models/people.yaml:2:9: ", "tfod is boxes", "[1, 84, 84]"]);

@@ -150,7 +150,12 @@ fn object(
     if !document.problems.is_empty() || document.resolved(place!["file"]) {
         return;
     }
-    let named = NamedModel { layout: raw.layout.map(RawLayout::name), size: size(raw), labels };
+    let named = NamedModel {
+        layout: raw.layout.map(RawLayout::name),
+        size: size(raw),
+        first: raw.after.is_none() && raw.shadow.is_none(),
+        labels,
+    };
     if let Some(why) = context.probe.objection(path, named) {
         let named = [(raw.layout.is_some(), "layout"), (raw.labels.is_some(), "labels")];
         let at = named

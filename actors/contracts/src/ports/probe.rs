@@ -23,6 +23,8 @@ pub struct NamedModel<'a> {
     pub layout: Option<&'a str>,
     /// Width and height of its input in pixels.
     pub size: Option<(u32, u32)>,
+    /// True when it is shown pictures of cameras, and not crops of what another model sees.
+    pub first: bool,
     /// Its labels.
     pub labels: Option<&'a [String]>,
 }

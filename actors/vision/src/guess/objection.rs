@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::guess;
-use crate::{detector::Detector, inputs::input_of, onnx::OnnxSummary, settings::Overrides};
+use super::{Guessed, guess};
+use crate::{detector::Detector, inputs::input_of, onnx::OnnxSummary, reading::ReadingKind, settings::Overrides};
 
 /// Why the model `file`, of which `summary` was read, can't be used with what is named; `None` when it can, or when only a runtime could
-/// tell: it knows more of shapes than some files say.
-pub fn objection(file: &Path, summary: &OnnxSummary, named: &Overrides) -> Option<String> {
+/// tell: it knows more of shapes than some files say. A model that is shown pictures of cameras (`first`) has to give objects.
+pub fn objection(file: &Path, summary: &OnnxSummary, named: &Overrides, first: bool) -> Option<String> {
     if let [missing, ..] = &summary.missing_files(file)[..] {
         return Some(format!(
             "its weights are in `{}`, which is not beside it; copy that file, too",
@@ -29,7 +29,14 @@ pub fn objection(file: &Path, summary: &OnnxSummary, named: &Overrides) -> Optio
     }
     match guess(signature, Some(summary), named) {
         Err(error) => Some(error.to_string()),
-        Ok(guessed) => Detector::new(guessed.settings, signature).err().map(|error| error.to_string()),
+        Ok(Guessed { settings, findings }) => match Detector::new(settings, signature) {
+            Err(error) => Some(error.to_string()),
+            Ok(detector) => {
+                let sure = !findings.iter().any(|finding| finding.what == "layout" && finding.is_uncertain());
+                let useless = first && sure && detector.kind() == ReadingKind::Vector;
+                useless.then(|| "it gives a vector, and no objects: let it follow another model (`after`)".to_owned())
+            }
+        },
     }
 }
 
