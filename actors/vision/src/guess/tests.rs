@@ -1,7 +1,7 @@
 //! Guesses from signatures that exporters write.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parapet_contracts::ports::inference::{DType, TensorSpec};
 
@@ -238,4 +238,18 @@ fn a_model_whose_shapes_are_all_open_wants_its_layout_named() {
     let named = Overrides { layout: Some("yolov8".into()), ..Overrides::default() };
     let told = guess(&signature, None, &named).unwrap_err().to_string();
     assert!(told.contains("name the labels"), "{told}");
+}
+
+#[test]
+fn a_softmax_over_scores_has_a_background_and_one_over_bins_of_boxes_has_none() {
+    let signature =
+        with_outputs(&[("images", &[1, 3, 320, 320])], &[("boxes", &[1, 2100, 4]), ("scores", &[1, 2100, 21])]);
+    let with = |boxes: &str, scores: &str| OnnxSummary {
+        tails: [boxes, scores].map(|op| BTreeSet::from([op.to_owned()])).to_vec(),
+        ..OnnxSummary::default()
+    };
+    let layout =
+        |summary: &OnnxSummary| guess(&signature, Some(summary), &Overrides::default()).unwrap().settings.layout;
+    assert_eq!(layout(&with("Mul", "Softmax")), "ssd");
+    assert_eq!(layout(&with("Softmax", "Sigmoid")), "boxes_scores");
 }

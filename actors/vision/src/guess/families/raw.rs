@@ -1,5 +1,7 @@
 //! Several outputs before suppression: heads of grids, boxes and scores apart, queries.
 
+use parapet_contracts::ports::inference::TensorSpec;
+
 use super::{Clues, Family, Match, begins_as_yolox, called, fits, found, has_op, named_classes, yolo_family};
 use crate::{
     layout::{by_name, grid_cells, pairs, priors},
@@ -115,8 +117,10 @@ pub(super) fn boxes(clues: &Clues<'_>, named: &Overrides, size: SizePx) -> Optio
     if fits(clues, "detr") && (few || detr_words) {
         return queries(clues, named, boxes);
     }
-    // A softmax has a class for nothing.
-    let softmax = clues.summary.is_some_and(|s| s.tails.iter().any(|tail| tail.contains("Softmax")));
+    // Scores after a softmax have a class for nothing; boxes after one are a mean of bins.
+    let has_four = |o: &TensorSpec| o.shape.last() == Some(&Some(4));
+    let tails = clues.summary.iter().flat_map(|s| outputs.iter().zip(&s.tails));
+    let softmax = tails.filter(|(output, _)| !has_four(output)).any(|(_, tail)| tail.contains("Softmax"));
     let columns = by_name("ssd").and_then(|l| l.classes(outputs)).flatten();
     let one_more = columns.is_some() && columns == named_classes(clues, named);
     if fits(clues, "ssd") && (one_more || (softmax && outputs.len() == 2 && named_classes(clues, named).is_none())) {
