@@ -4,6 +4,7 @@ pub mod bus;
 pub mod camera;
 pub mod cascade;
 mod children;
+pub mod clip;
 pub mod fanout;
 pub mod handoff;
 pub mod journal;

@@ -7,6 +7,7 @@ use parapet_contracts::{
     Clock,
     ports::{
         bus::BusPort,
+        clip::ClipPort,
         evidence::EvidencePort,
         lines::LinesPort,
         media::MediaPort,
@@ -28,7 +29,9 @@ pub struct Ports {
     pub store: Arc<dyn StorePort>,
     /// Where the journal goes on while the store refuses.
     pub journal_file: Arc<dyn JournalFile>,
-    /// Keeps pictures.
+    /// Makes clips.
+    pub clips: Arc<dyn ClipPort>,
+    /// Keeps pictures and clips.
     pub evidence: Arc<dyn EvidencePort>,
     /// Publishes and subscribes.
     pub bus: Arc<dyn BusPort>,

@@ -12,8 +12,9 @@ use parking_lot::RwLock;
 
 use crate::{
     bus::BusFeed,
-    camera::{CameraBoard, CameraParts, Role},
+    camera::{CameraBoard, CameraParts, LastFrames, Role},
     children,
+    clip::Rings,
     fanout::Fanout,
     journal::{Failure, Journal},
     model::{Loaded, ModelBoard, ModelPool, OverloadParts, SlotParts, Terms, Work},
@@ -44,6 +45,10 @@ pub struct Links {
     pub tables: Arc<TableBoard>,
     /// What holds alerts back.
     pub silences: Arc<SilenceBoard>,
+    /// What cameras show now.
+    pub last_frames: Arc<LastFrames>,
+    /// What they showed in the last seconds, as it came.
+    pub rings: Arc<Rings>,
     /// Failures.
     pub journal: Journal,
     /// The world outside.
@@ -98,6 +103,7 @@ impl Site {
         let config = self.config.load_full();
         self.links.fanout.tracks().configure(&config);
         self.links.fanout.cascades().configure(&config);
+        self.links.rings.configure(&config);
         self.links.tables.set(&config.tables);
         let specs =
             (config.uploaders.values().filter_map(|uploader| self.uploader(uploader)).map(|s| (&self.uploaders, s)))
@@ -161,13 +167,18 @@ impl Site {
             media: Arc::clone(&self.links.ports.media),
             feeds: feeds.collect(),
             board: watched,
+            last: self.links.last_frames.place(&config.id),
+            ring: None,
             journal: self.links.journal.clone(),
             bus: Arc::clone(&self.links.bus_feed),
             downstream: Arc::clone(&self.links.fanout) as _,
             clock: Arc::clone(clock),
         };
+        // Clips are of the better stream.
+        let ring = Some(self.links.rings.of(&config.id));
+        let parts = CameraParts { ring: ring.clone().filter(|_| main.is_none()), ..parts };
         let main = main.map(|(board, view)| {
-            children::camera(CameraParts { role: Role::Main(view), feeds: Vec::new(), board, ..parts.clone() })
+            children::camera(CameraParts { role: Role::Main(view), feeds: Vec::new(), board, ring, ..parts.clone() })
         });
         std::iter::once(children::camera(parts)).chain(main).collect()
     }
@@ -250,6 +261,7 @@ impl Site {
             store: self.links.store.clone(),
             tables: Arc::clone(&self.links.tables),
             silences: Arc::clone(&self.links.silences),
+            last_frames: Arc::clone(&self.links.last_frames),
             journal: self.links.journal.clone(),
             clock: Arc::clone(&self.links.ports.clock),
         };
@@ -309,6 +321,7 @@ impl Site {
         self.links.outboxes.replace(&new.uploaders);
         self.links.fanout.tracks().configure(&new);
         self.links.fanout.cascades().configure(&new);
+        self.links.rings.configure(&new);
         self.links.tables.set(&new.tables);
 
         // Against the direction of the data: who is fed goes after who feeds.
@@ -367,6 +380,7 @@ impl Site {
         let mut boards = self.boards.write();
         boards.cameras.remove(id);
         boards.mains.remove(id);
+        self.links.last_frames.forget(id);
         for (pool, _) in boards.models.values() {
             pool.leave(id);
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! site ─┬─ store        writes batches; what it holds is durable              queue 1,024: appending waits, logging drops
 //!       ├─ alerts       picture, then batch, then the world                    queue    32: rules wait
+//!       ├─ clips        cuts what cameras showed around an alert               queue    64: the newest is refused
 //!       ├─ housekeeping expires evidence
 //!       ├─ failures     journal → outboxes of the uploaders that send it
 //!       ├─ bus ─┬─ alerts       outbox `bus` → QoS 1
@@ -26,6 +27,7 @@ use parapet_supervision::{ChildSpec, FailureReport, Observer, StartError, Superv
 use crate::{
     bus::{BusFeed, BusSink, publish_detections, publish_statuses},
     children,
+    clip::{ClipDesk, Cutter, Rings, left_behind},
     fanout::Fanout,
     journal::{Failure, Journal},
     outboxes::{BUS, Outboxes},
@@ -91,12 +93,30 @@ pub async fn start(
             .body()
         })
     };
+    let rings = Arc::<Rings>::default();
+    let (clip_desk, clip_orders) = ClipDesk::new(left_behind(&store, &journal).await);
+    let clips = {
+        let cutter = Cutter {
+            queue: clip_orders,
+            rings: Arc::clone(&rings),
+            port: Arc::clone(&ports.clips),
+            evidence: Arc::clone(&ports.evidence),
+            desk: desk.clone(),
+            journal: journal.clone(),
+            clock: Arc::clone(&clock),
+        };
+        children::edge_worker("clips", "clips", move |heartbeat| {
+            let cutter = cutter.clone();
+            Body::task(move |stop| cutter.run(heartbeat, stop))
+        })
+    };
     let alerts = {
         let desk = Desk {
             queue: desk_queue,
             evidence: Arc::clone(&ports.evidence),
             store: store.clone(),
             site: config.site.id.clone(),
+            clips: clip_desk,
             outboxes: Arc::clone(&outboxes),
             rules: Arc::clone(&fanout),
             journal: journal.clone(),
@@ -151,9 +171,21 @@ pub async fn start(
     let names = ["uploaders", "rules", "streams", "models", "cameras"];
     let groups = names.map(|id| SupervisorSpec::new(id).start_concurrently());
     let [uploaders, rules, streams, models, cameras] = &groups;
-    let tables = Arc::default();
-    let links =
-        Links { store, desk, outboxes, bus_feed, bus_board, fanout, tables, silences, journal: journal.clone(), ports };
+    let (tables, last_frames) = Default::default();
+    let links = Links {
+        store,
+        desk,
+        outboxes,
+        bus_feed,
+        bus_board,
+        fanout,
+        tables,
+        silences,
+        last_frames,
+        rings,
+        journal: journal.clone(),
+        ports,
+    };
     let root = SupervisorSpec::new("site").observer(Arc::new(JournalObserver(journal)));
     let handles = Groups {
         root: root.handle(),
@@ -166,7 +198,7 @@ pub async fn start(
     let site = Site::new(config, links, handles);
     site.populate();
 
-    let mut root = root.child(writer).child(alerts).child(housekeeping).child(failures).child(bus);
+    let mut root = root.child(writer).child(alerts).child(clips).child(housekeeping).child(failures).child(bus);
     for group in groups {
         root = root.child(ChildSpec::supervisor(group));
     }

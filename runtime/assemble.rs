@@ -75,6 +75,7 @@ pub fn assemble(
     let bus = Arc::new(MqttBus::connect(settings));
     report_bus_errors(&bus, journal.clone());
     let ports = Ports {
+        clips: Arc::clone(&media) as _,
         media,
         engines: Arc::new(SiteEngines::new(config)),
         store,

@@ -217,6 +217,8 @@ fn a_covered_camera_degrades_its_site_and_a_rule_alerts() {
     });
     let alert: Alert = serde_json::from_value(alerts["items"][0].clone()).unwrap();
     assert_eq!((alert.rule.as_str(), &alert.model, &*alert.message), ("liar", &None, "gate is covered"));
+    assert!(alert.evidence.is_some_and(|picture| picture.bytes > 500), "what the camera shows is kept");
+    assert_eq!((alert.width, alert.height), (320, 180));
     assert_eq!(running.metric("parapet_camera_picture_fault_info{camera=\"gate\",fault=\"covered\"}"), Some(1.0));
     let journal = running.get("/api/v1/errors");
     let covered = journal["items"].as_array().unwrap().iter().filter(|record| record["kind"] == "covered").count();

@@ -25,12 +25,12 @@ use parking_lot::Mutex;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::{
-    CameraBoard, CameraState, Downstream, Role,
+    CameraBoard, CameraState, Downstream, LastFrame, Role,
     patience::{Patience, Silence},
     sink::StreamSink,
     watch::Onlooker,
 };
-use crate::{bus::BusFeed, journal::Journal, model::Feed};
+use crate::{bus::BusFeed, clip::CameraRing, journal::Journal, model::Feed};
 
 /// How often the watchdog looks.
 const TICK: Duration = Duration::from_millis(250);
@@ -59,6 +59,10 @@ pub struct CameraParts {
     pub feeds: Vec<Feed>,
     /// Where it tells how it fares.
     pub board: Arc<CameraBoard>,
+    /// Where its newest frame is found.
+    pub last: LastFrame,
+    /// Where its stream is kept for clips; `None` when another stream of the camera is.
+    pub ring: Option<Arc<CameraRing>>,
     /// Hears of failures.
     pub journal: Journal,
     /// Tells others how it is.
@@ -241,6 +245,9 @@ impl CameraStateData {
     fn connect(&mut self, myself: &ActorRef<CameraMessage>) {
         let stream = self.current.fetch_add(1, Ordering::AcqRel) + 1;
         let parts = &self.parts;
+        if let Some(ring) = &self.parts.ring {
+            ring.clear();
+        }
         let sink = Arc::new(StreamSink {
             stream,
             current: Arc::clone(&self.current),

@@ -7,7 +7,7 @@ use std::sync::{
 
 use parapet_contracts::{
     Frame, MainView,
-    ports::media::{Attention, MediaEvent, MediaFrame, MediaSink},
+    ports::media::{Attention, EncodedFrame, MediaEvent, MediaFrame, MediaSink},
 };
 use parking_lot::Mutex;
 use ractor::ActorRef;
@@ -62,6 +62,7 @@ impl StreamSink {
             main: main.cloned(),
             picture: frame.picture,
         };
+        self.parts.last.put(frame.clone());
         if let Finding::Changed(fault) = outlook.finding {
             self.tell(CameraMessage::Picture { fault });
         }
@@ -85,6 +86,16 @@ impl MediaSink for StreamSink {
         match &self.parts.role {
             Role::Watched { main } => self.watched(frame, main.as_ref()),
             Role::Main(view) => view.put(frame.capture.at, frame.picture),
+        }
+    }
+
+    fn wants_encoded(&self) -> bool {
+        self.parts.ring.as_ref().is_some_and(|ring| ring.is_wanted())
+    }
+
+    fn encoded(&self, frame: EncodedFrame) {
+        if let Some(ring) = self.parts.ring.as_ref().filter(|_| self.is_current()) {
+            ring.put(frame);
         }
     }
 

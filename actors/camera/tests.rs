@@ -105,6 +105,8 @@ async fn start_with(location: Location, enabled: bool, change: impl FnOnce(&mut 
         board: Arc::clone(&board),
         journal: journal.clone(),
         bus,
+        last: Default::default(),
+        ring: None,
         downstream: downstream as _,
         clock: Arc::clone(&clock),
     });

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parapet_contracts::{
-    AlertDraft, Clock, Happening, Silence, Timestamp,
+    AlertDraft, Clock, Frame, Happening, Silence, Timestamp,
     ports::rule::{Outcome, RuleProgram},
 };
 use parapet_supervision::Heartbeat;
@@ -18,6 +18,7 @@ use super::{
     program::source,
 };
 use crate::{
+    camera::LastFrames,
     journal::{Failure, Journal},
     observation::{Observation, Steps},
     store::{AlertDesk, AlertRequest, StoreHandle, UpdateRequest},
@@ -53,6 +54,8 @@ pub struct Judge {
     pub tables: Arc<TableBoard>,
     /// What holds its alerts back.
     pub silences: Arc<SilenceBoard>,
+    /// What cameras show now.
+    pub last_frames: Arc<LastFrames>,
     /// Hears of failures.
     pub journal: Journal,
     /// Tells the time.
@@ -301,8 +304,9 @@ impl Running {
         Ok(())
     }
 
-    /// The frame that shows an alert: that of the observation at hand, or one of those kept.
-    fn frame_of(&self, draft: &AlertDraft, own: Option<&Observation>) -> (Option<parapet_contracts::Frame>, Steps) {
+    /// The frame that shows an alert: that of the observation at hand, or one of those kept; and when no frame made it fire, the
+    /// last one of its camera.
+    fn frame_of(&self, draft: &AlertDraft, own: Option<&Observation>) -> (Option<Frame>, Steps) {
         let source = draft
             .event
             .as_ref()
@@ -314,7 +318,11 @@ impl Running {
         }
         let now = self.judge.clock.monotonic();
         let steps = source.map_or(Steps { decoded: now, taken: now, inferred: now }, |source| source.steps);
-        (source.filter(|_| wanted).and_then(|source| source.frame.clone()), steps)
+        let frame = match (&draft.event, &draft.camera) {
+            (None, Some(camera)) => self.judge.last_frames.of(camera),
+            _ => source.and_then(|source| source.frame.clone()),
+        };
+        (frame.filter(|_| wanted), steps)
     }
 
     /// The program as it is now; nothing when it can't be written.

@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use super::handle::{StoreHandle, StoreStopped};
 use crate::{
+    clip::{ClipDesk, ClipOrder},
     fanout::Fanout,
     journal::{Failure, Journal},
     observation::Steps,
@@ -59,6 +60,7 @@ pub struct UpdateRequest {
     ts: Timestamp,
     by: Option<String>,
     note: Option<String>,
+    evidence: Option<EvidenceRef>,
     actions: Vec<Action>,
     keep: Option<(String, Option<String>)>,
     again: bool,
@@ -80,6 +82,7 @@ impl UpdateRequest {
             ts,
             by,
             note,
+            evidence: None,
             actions,
             keep,
             again,
@@ -105,8 +108,34 @@ impl UpdateRequest {
             ts: at,
             by,
             note,
+            evidence: None,
             actions,
             keep: None,
+            again: false,
+            done: None,
+        }
+    }
+
+    /// The clip of an alert is there, or won't be, and why. The order has come to its end.
+    pub fn clip(order: ClipOrder, made: Result<EvidenceRef, String>, at: Timestamp) -> Self {
+        let keep = Some((order.key(), None));
+        let (evidence, note) = match made {
+            Ok(evidence) => (Some(evidence), None),
+            Err(why) => (None, Some(why)),
+        };
+        Self {
+            id: Uuid::now_v7(),
+            alert: order.alert,
+            rule: order.rule,
+            camera: Some(order.camera),
+            change: AlertChange::Evidence,
+            severity: order.severity,
+            ts: at,
+            by: None,
+            note,
+            evidence,
+            actions: order.actions,
+            keep,
             again: false,
             done: None,
         }
@@ -200,6 +229,8 @@ pub struct Desk {
     pub store: StoreHandle,
     /// The site.
     pub site: SiteId,
+    /// Clips are ordered here.
+    pub clips: ClipDesk,
     /// Says which outboxes take an alert.
     pub outboxes: Arc<Outboxes>,
     /// Rules hear of alerts.
@@ -240,8 +271,22 @@ impl Desk {
     }
 
     async fn settle_update(&self, request: UpdateRequest) -> LoopResult {
-        let UpdateRequest { id, alert, rule, camera, change, severity, ts, by, note, actions, keep, again, done } =
-            request;
+        let UpdateRequest {
+            id,
+            alert,
+            rule,
+            camera,
+            change,
+            severity,
+            ts,
+            by,
+            note,
+            evidence,
+            actions,
+            keep,
+            again,
+            done,
+        } = request;
         if again && self.is_recorded(alert, id).await {
             return self.keep(keep).await;
         }
@@ -257,6 +302,7 @@ impl Desk {
             recorded_at: self.clock.now(),
             by,
             note,
+            evidence,
         };
         self.record(&update, &actions, keep).await?;
         if let Some(done) = done {
@@ -313,12 +359,21 @@ impl Desk {
         }
         let raised = self.clock.monotonic();
         let mut alert = alert_of(&draft, &rule, &self.site, self.clock.now());
+        if let (None, Some(frame)) = (&draft.event, &frame) {
+            alert.frame = Some(frame.index);
+            (alert.width, alert.height) = (frame.picture.width, frame.picture.height);
+        }
         alert.evidence = self.keep_picture(&alert, frame).await;
         let evidence = self.clock.monotonic();
         let entries = self.outboxes.for_alert(&alert, &rule.alerting.actions);
         let entries = entries.map_err(|error| format!("alert {}: {error}", alert.id))?;
         let mut writes = vec![Write::Alert(alert.clone())];
         writes.extend(keep.map(|(key, value)| Write::Keep { key, value }));
+        let clip = ClipOrder::of(&alert, &rule);
+        if let Some(order) = &clip {
+            let text = serde_json::to_string(order).map_err(|error| format!("alert {}: {error}", alert.id))?;
+            writes.push(Write::Keep { key: order.key(), value: Some(text) });
+        }
         self.store.append(writes, entries).await.map_err(|error| error.to_string())?;
         let durable = self.clock.monotonic();
         metrics::counter!("parapet_alerts_total", "rule" => alert.rule.to_string(), "camera" => camera_name(&alert))
@@ -327,7 +382,18 @@ impl Desk {
         tracing::info!(alert = %alert.id, rule = %alert.rule, camera = camera_name(&alert), severity = %alert.severity, "{}", alert.message);
         self.observer.durable(&alert, &Timeline { steps, raised, evidence, durable });
         self.rules.tell(&Happening::Alert(Arc::new(alert)));
-        Ok(())
+        match clip {
+            Some(order) => self.order(order).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn order(&self, order: ClipOrder) -> LoopResult {
+        let Err(order) = self.clips.order(order) else { return Ok(()) };
+        metrics::counter!("parapet_clips_missing_total", "reason" => "busy").increment(1);
+        let text = format!("no clip of alert {}: too many are being made", order.alert);
+        self.journal.report(Failure::new(ACTOR, "busy", text.clone()));
+        self.settle_update(UpdateRequest::clip(*order, Err(text), self.clock.now())).await
     }
 
     async fn keep_picture(&self, alert: &Alert, frame: Option<Frame>) -> Option<EvidenceRef> {

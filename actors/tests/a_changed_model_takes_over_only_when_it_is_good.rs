@@ -34,7 +34,7 @@ use parapet_contracts::{
 };
 use parapet_supervision::NodeState;
 use parapet_testkit::{
-    MemoryBus, MemoryEvidence, MemoryStore,
+    MemoryBus, MemoryClips, MemoryEvidence, MemoryStore,
     media::grey,
     wait::{PATIENCE, until_async},
 };
@@ -210,6 +210,7 @@ async fn start() -> Running {
         engines: Arc::new(script.clone()),
         store: store.clone(),
         journal_file: Arc::new(Nothing),
+        clips: Arc::new(MemoryClips),
         evidence: Arc::new(MemoryEvidence::new()),
         bus: Arc::new(MemoryBus::new()),
         lines: Arc::new(parapet_testkit::MemoryLines::default()),

@@ -25,7 +25,7 @@ use parapet_contracts::{
     },
 };
 use parapet_testkit::{
-    MemoryBus, MemoryEvidence, MemoryLines, MemoryStore,
+    MemoryBus, MemoryClips, MemoryEvidence, MemoryLines, MemoryStore,
     wait::{PATIENCE, until_async},
 };
 
@@ -78,6 +78,7 @@ async fn start(folder: &Path, store: &Arc<MemoryStore>) -> Arc<Site> {
         engines: Arc::new(Nothing),
         store: Arc::clone(store) as _,
         journal_file: Arc::new(Nothing),
+        clips: Arc::new(MemoryClips),
         evidence: Arc::new(MemoryEvidence::new()),
         bus: Arc::new(MemoryBus::new()),
         sinks: Arc::new(Nothing),

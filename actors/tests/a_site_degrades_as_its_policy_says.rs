@@ -31,7 +31,7 @@ use parapet_contracts::{
     },
 };
 use parapet_testkit::{
-    MemoryBus, MemoryEvidence, MemoryStore,
+    MemoryBus, MemoryClips, MemoryEvidence, MemoryStore,
     media::grey,
     wait::{PATIENCE, until_async},
 };
@@ -160,6 +160,7 @@ async fn start(pace: &Pace, journal: Journal) -> Arc<Site> {
         engines: Arc::new(pace.clone()),
         store: Arc::new(MemoryStore::new()),
         journal_file: Arc::new(Nothing),
+        clips: Arc::new(MemoryClips),
         evidence: Arc::new(MemoryEvidence::new()),
         bus: Arc::new(MemoryBus::new()),
         sinks: Arc::new(Nothing),

@@ -33,7 +33,7 @@ use parapet_contracts::{
 };
 use parapet_supervision::{NodeState, NodeStatus, ShutdownReport};
 use parapet_testkit::{
-    MemoryBus, MemoryEvidence, MemoryStore,
+    MemoryBus, MemoryClips, MemoryEvidence, MemoryStore,
     media::grey,
     wait::{PATIENCE, until_async},
 };
@@ -140,6 +140,7 @@ async fn start(cameras: &[&str], clock: Arc<dyn Clock>) -> Running {
         engines: Arc::new(Nothing),
         store: store.clone(),
         journal_file: Arc::new(Nothing),
+        clips: Arc::new(MemoryClips),
         evidence: Arc::new(MemoryEvidence::new()),
         bus: bus.clone(),
         sinks: Arc::new(Nothing),

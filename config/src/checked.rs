@@ -24,7 +24,8 @@ use parapet_contracts::{
 
 pub use follow::{Again, Crop, Follow};
 pub use rule::{
-    Action, Alerting, Condition, Escalate, Period, Reads, Rule, RuleBody, RuleZone, Stream, StreamSource, Table,
+    Action, Alerting, ClipSpan, Condition, Escalate, Period, Reads, Rule, RuleBody, RuleZone, Stream, StreamSource,
+    Table,
 };
 pub use sink::{HttpSinkConfig, MqttSinkConfig, Sink};
 pub use uploader::{Lane, UploadFormat, UploadKind, Uploader};

@@ -3,17 +3,17 @@
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use parapet_contracts::{
-    Alert, CameraId, ErrorRecord, RuleId, Severity, Timestamp,
+    Alert, AlertChange, AlertUpdate, CameraId, ErrorRecord, RuleId, Severity, Timestamp,
     ports::store::{AlertQuery, ErrorQuery, Page},
 };
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{AppState, error::Problem, site::read};
+use super::{AppState, error::Problem, range, site::read};
 
 /// Entries of a page unless told otherwise, and at most.
 const PAGE: usize = 50;
@@ -103,11 +103,38 @@ pub async fn image(
             return Ok(jpeg);
         }
         let drawn: Vec<_> = alert.objects.iter().map(|o| (o.bbox, o.label.as_str(), o.score)).collect();
-        parapet_evidence_fs::draw::with_boxes(&jpeg, &drawn)
+        parapet_evidence_fs::draw::with_boxes(&jpeg, (alert.width, alert.height), &drawn)
     });
     match picture.await {
         Ok(picture) => Ok(([(header::CONTENT_TYPE, media_type)], picture?).into_response()),
         Err(error) => Err(Problem::internal(format!("reading the picture: {error}"))),
+    }
+}
+
+/// `GET /api/v1/alerts/{id}/clip`: the seconds around it, or with `Range` a part of the file.
+pub async fn clip(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let alert = find(&state, &id).await?;
+    let updates = read(&state, move |store| store.alert_updates(alert.id)).await?;
+    let told = updates.into_iter().rfind(|update| update.change == AlertChange::Evidence);
+    let reference = match told {
+        Some(AlertUpdate { evidence: Some(reference), .. }) => reference,
+        Some(AlertUpdate { note, .. }) => return Err(Problem::not_found(note.unwrap_or_default())),
+        None => {
+            let text = format!(
+                "alert {id} has no clip (yet): its rule must say `evidence: clip`, and its last seconds must have come"
+            );
+            return Err(Problem::not_found(text));
+        }
+    };
+    let port = std::sync::Arc::clone(&state.site.links().ports.evidence);
+    let media_type = reference.media_type.clone();
+    match tokio::task::spawn_blocking(move || port.read(&reference)).await {
+        Ok(file) => Ok(range::answer(&headers, media_type, file?)),
+        Err(error) => Err(Problem::internal(format!("reading the clip: {error}"))),
     }
 }
 

@@ -7,6 +7,7 @@ mod alerts;
 mod error;
 mod events;
 mod health;
+mod range;
 mod silences;
 mod site;
 mod streams;

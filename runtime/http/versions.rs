@@ -50,7 +50,7 @@ pub fn api(state: AppState) -> Router {
 
 /// What is the same in all versions.
 fn common() -> Routes<AppState> {
-    let routes: [(&str, MethodRouter<AppState>); 17] = [
+    let routes: [(&str, MethodRouter<AppState>); 18] = [
         ("/site", get(site::site)),
         ("/status", get(site::status)),
         ("/tree", get(site::tree)),
@@ -58,6 +58,7 @@ fn common() -> Routes<AppState> {
         ("/alerts", get(alerts::list)),
         ("/alerts/{id}", get(alerts::one)),
         ("/alerts/{id}/image", get(alerts::image)),
+        ("/alerts/{id}/clip", get(alerts::clip)),
         ("/alerts/{id}/updates", get(silences::updates)),
         ("/alerts/{id}/acknowledge", post(silences::acknowledge)),
         ("/silences/{id}", delete(silences::end)),

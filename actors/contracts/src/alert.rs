@@ -126,6 +126,8 @@ pub enum AlertChange {
     Escalated,
     /// It goes on and nobody has acknowledged it: it is told again.
     Reminded,
+    /// A clip that shows it is there, or could not be made.
+    Evidence,
 }
 
 impl AlertChange {
@@ -136,6 +138,7 @@ impl AlertChange {
             Self::Acknowledged => "acknowledged",
             Self::Escalated => "escalated",
             Self::Reminded => "reminded",
+            Self::Evidence => "evidence",
         }
     }
 }
@@ -165,9 +168,12 @@ pub struct AlertUpdate {
     /// Who did it, as they said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// What they said.
+    /// What they said; of evidence that is missing, why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The file, when the change is that there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceRef>,
 }
 
 /// A file in the evidence folder.
@@ -175,7 +181,7 @@ pub struct AlertUpdate {
 pub struct EvidenceRef {
     /// Path below the evidence folder, with `/` between parts: `2026-11-23/gate-north/<alert id>.jpg`.
     pub path: String,
-    /// Media type: `image/jpeg`.
+    /// Media type: `image/jpeg`, `video/mp4`.
     pub media_type: String,
     /// Size in bytes.
     pub bytes: u64,

@@ -123,6 +123,7 @@ fn alert_update() -> AlertUpdate {
         recorded_at: "2026-11-23T06:33:00Z".parse().unwrap(),
         by: Some("ann".into()),
         note: None,
+        evidence: None,
     }
 }
 

@@ -1,15 +1,20 @@
 //! What becomes of a rule that holds, and the times of the week.
 
+use std::time::Duration;
+
 use jiff::civil::{Time, Weekday};
 use parapet_contracts::{Severity, UploaderId};
 
 use super::{Context, dangling};
 use crate::{
-    checked::{Action, Alerting, Escalate, Period},
+    checked::{Action, Alerting, ClipSpan, Escalate, Period},
     document::{Document, place},
     formats,
-    raw::{RawDay, RawPeriod, RawRule, RawSeverity, RawWanted},
+    raw::{RawClip, RawDay, RawPeriod, RawRule, RawSeverity, RawWanted},
 };
+
+/// A shorter one shows nothing.
+const SHORTEST_CLIP: Duration = Duration::from_secs(1);
 
 /// Checks what a rule says of its alerts.
 pub(super) fn alerting(
@@ -43,9 +48,26 @@ pub(super) fn alerting(
         remind_every: raw.remind_every.as_ref().map(|span| span.0),
         escalate,
         maintenance,
-        picture: raw.evidence == RawWanted::Picture,
+        picture: raw.evidence != RawWanted::None,
+        clip: clip(document, raw),
         actions: actions(document, raw, context),
     }
+}
+
+fn clip(document: &mut Document<RawRule>, raw: &RawRule) -> Option<ClipSpan> {
+    if raw.evidence != RawWanted::Clip {
+        if raw.clip.is_some() {
+            let at = document.at_key(place!["clip"]);
+            document.error(at, "`clip` says how long a clip is, and this rule keeps none", "add `evidence: clip`");
+        }
+        return None;
+    }
+    let RawClip { before, after } = raw.clip.clone().unwrap_or_default();
+    if before.0 + after.0 < SHORTEST_CLIP {
+        let at = document.at(place!["clip"]);
+        document.error(at, "a clip of less than a second", "give `before` or `after` at least a second");
+    }
+    Some(ClipSpan { before: before.0, after: after.0 })
 }
 
 fn actions(document: &mut Document<RawRule>, raw: &RawRule, context: &Context<'_>) -> Vec<Action> {

@@ -60,6 +60,8 @@ pub struct Alerting {
     pub maintenance: Vec<Period>,
     /// Whether the picture is kept as evidence.
     pub picture: bool,
+    /// The clip that is kept as well.
+    pub clip: Option<ClipSpan>,
     /// Where alerts go besides.
     pub actions: Vec<Action>,
 }
@@ -74,9 +76,19 @@ impl Default for Alerting {
             escalate: Vec::new(),
             maintenance: Vec::new(),
             picture: true,
+            clip: None,
             actions: Vec::new(),
         }
     }
+}
+
+/// How much of a camera's stream is kept around what an alert is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClipSpan {
+    /// Before it.
+    pub before: Duration,
+    /// After it.
+    pub after: Duration,
 }
 
 /// How an alert gets worse.

@@ -64,6 +64,8 @@ pub(crate) struct RawRule {
     /// What is kept to show it.
     #[serde(default)]
     pub evidence: RawWanted,
+    /// How long the clip of `evidence: clip` is.
+    pub clip: Option<RawClip>,
     /// Where its alerts go, besides the site's topic and the uploaders that send all alerts.
     #[serde(default)]
     pub actions: Vec<RawAction>,
@@ -97,8 +99,29 @@ pub(crate) enum RawWanted {
     /// The picture in which it was seen.
     #[default]
     Picture,
+    /// The picture, and a clip of the seconds before and after it (`clip`).
+    Clip,
     /// Nothing.
     None,
+}
+
+/// How long a clip is. It is cut from the camera's stream as it came, so it begins with the last keyframe before.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawClip {
+    /// Before what the alert is about.
+    #[schemars(extend("x-max" = "1m"))]
+    pub before: Span,
+    /// After it.
+    #[schemars(extend("x-max" = "1m"))]
+    pub after: Span,
+}
+
+impl Default for RawClip {
+    fn default() -> Self {
+        let seconds = || Span(Duration::from_secs(5));
+        Self { before: seconds(), after: seconds() }
+    }
 }
 
 /// Where alerts go: one of these.

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parapet_contracts::{
     CameraId, ErrorKind, EvidenceRef, Picture, Timestamp,
-    ports::evidence::{EvidenceError, EvidencePort},
+    ports::{
+        clip::{Clip, ClipPort},
+        evidence::{EvidenceError, EvidencePort},
+        media::{EncodedFrame, MediaError},
+    },
 };
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -47,6 +51,17 @@ impl MemoryEvidence {
     }
 }
 
+/// A [`ClipPort`] whose files are the frames' bytes, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryClips;
+
+impl ClipPort for MemoryClips {
+    fn clip(&self, frames: &[EncodedFrame]) -> Result<Clip, MediaError> {
+        let bytes = frames.iter().flat_map(|frame| frame.bytes.iter().copied()).collect();
+        Ok(Clip { media_type: "video/mp4", extension: "mp4", bytes })
+    }
+}
+
 impl EvidencePort for MemoryEvidence {
     fn keep(
         &self,
@@ -61,6 +76,20 @@ impl EvidencePort for MemoryEvidence {
         let bytes = file.len() as u64;
         state.files.insert(path.clone(), file);
         Ok(EvidenceRef { path, media_type: "image/jpeg".to_owned(), bytes, sha256: "0".repeat(64) })
+    }
+
+    fn keep_clip(
+        &self,
+        alert: Uuid,
+        camera: &CameraId,
+        ts: Timestamp,
+        clip: &Clip,
+    ) -> Result<EvidenceRef, EvidenceError> {
+        let mut state = self.working()?;
+        let path = format!("{}/{camera}/{alert}.{}", ts.strftime("%Y-%m-%d"), clip.extension);
+        state.files.insert(path.clone(), clip.bytes.clone());
+        let bytes = clip.bytes.len() as u64;
+        Ok(EvidenceRef { path, media_type: clip.media_type.to_owned(), bytes, sha256: "0".repeat(64) })
     }
 
     fn read(&self, reference: &EvidenceRef) -> Result<Vec<u8>, EvidenceError> {

@@ -44,6 +44,14 @@ pub fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
     ask(address, "GET", path, "", "")
 }
 
+/// Asks for a part of what is at `path`: `bytes=0-99`.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_part(address: SocketAddr, path: &str, range: &str) -> io::Result<Answer> {
+    ask_with(address, "GET", path, &format!("Range: {range}\r\n"), "")
+}
+
 /// Sends a body to `path`.
 ///
 /// # Errors
@@ -61,13 +69,19 @@ pub fn delete(address: SocketAddr, path: &str) -> io::Result<Answer> {
 }
 
 fn ask(address: SocketAddr, method: &str, path: &str, content_type: &str, body: &str) -> io::Result<Answer> {
+    let fields = if body.is_empty() {
+        String::new()
+    } else {
+        format!("Content-Type: {content_type}\r\nContent-Length: {}\r\n", body.len())
+    };
+    ask_with(address, method, path, &fields, body)
+}
+
+/// Asks with these header fields, a line each.
+fn ask_with(address: SocketAddr, method: &str, path: &str, fields: &str, body: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n")?;
-    if !body.is_empty() {
-        write!(stream, "Content-Type: {content_type}\r\nContent-Length: {}\r\n", body.len())?;
-    }
-    write!(stream, "\r\n{body}")?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n{body}")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").ok_or_else(|| invalid("no head"))?;

@@ -21,7 +21,7 @@ pub mod wait;
 
 pub use bad_http::BadHttp;
 pub use bus::MemoryBus;
-pub use evidence::MemoryEvidence;
+pub use evidence::{MemoryClips, MemoryEvidence};
 pub use lines::MemoryLines;
 pub use media::FakeMedia;
 pub use mosquitto::Mosquitto;

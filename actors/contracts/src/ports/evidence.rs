@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::clip::Clip;
 use crate::{CameraId, ErrorKind, EvidenceRef, Picture, Timestamp};
 
 /// Keeps evidence files.
@@ -18,7 +19,19 @@ pub trait EvidencePort: Send + Sync {
         picture: &Picture,
     ) -> Result<EvidenceRef, EvidenceError>;
 
-    /// Reads a file that [`EvidencePort::keep`] wrote. A path that leaves the folder is refused.
+    /// Writes a clip, synced, beside the picture. When it returns, the file is whole or absent.
+    ///
+    /// # Errors
+    /// When the folder can't be written.
+    fn keep_clip(
+        &self,
+        alert: Uuid,
+        camera: &CameraId,
+        ts: Timestamp,
+        clip: &Clip,
+    ) -> Result<EvidenceRef, EvidenceError>;
+
+    /// Reads a file that [`EvidencePort::keep`] or [`EvidencePort::keep_clip`] wrote. A path that leaves the folder is refused.
     ///
     /// # Errors
     /// When the file is gone or can't be read.

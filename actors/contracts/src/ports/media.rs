@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use serde::Serialize;
 
-use crate::{CaptureTime, ErrorKind, Picture, camera::SourceSpec, stats::DropReason};
+use crate::{CaptureTime, ErrorKind, Picture, Timestamp, camera::SourceSpec, stats::DropReason};
 
 /// Opens sources.
 pub trait MediaPort: Send + Sync {
@@ -45,6 +46,29 @@ pub trait MediaSink: Send + Sync {
     fn frame(&self, frame: MediaFrame);
     /// Something else happened.
     fn event(&self, event: MediaEvent);
+    /// Whether somebody wants the stream as it came, not decoded; asked for each frame, so it may change at any time.
+    fn wants_encoded(&self) -> bool {
+        false
+    }
+    /// A frame as it came, in decoding order, also when it is not decoded; told while [`MediaSink::wants_encoded`].
+    fn encoded(&self, _: EncodedFrame) {}
+}
+
+/// A frame as it came from the camera. Cloning shares the bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncodedFrame {
+    /// When the camera took it.
+    pub at: Timestamp,
+    /// Presentation time in the stream, in nanoseconds.
+    pub pts: i64,
+    /// Decoding time in the stream, in nanoseconds; `None` when the stream does not tell.
+    pub dts: Option<i64>,
+    /// Whether decoding can begin with it.
+    pub keyframe: bool,
+    /// What the bytes are, in the adapter's own words; the same for all frames until the stream changes.
+    pub format: Arc<str>,
+    /// The encoded bytes.
+    pub bytes: Bytes,
 }
 
 /// A decoded frame.

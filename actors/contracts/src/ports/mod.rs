@@ -1,6 +1,7 @@
 //! Ports: what the actors need of the world outside, as traits. An adapter implements one; the test kit has a fake of each.
 
 pub mod bus;
+pub mod clip;
 pub mod evidence;
 pub mod inference;
 pub mod lines;

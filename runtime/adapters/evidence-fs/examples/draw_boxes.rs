@@ -11,7 +11,7 @@ fn main() {
             ([number(2), number(3), number(4), number(5)].into(), part[0].as_str(), number(1))
         })
         .collect();
-    let drawn = parapet_evidence_fs::draw::with_boxes(&std::fs::read(&files[0]).unwrap(), &boxes).unwrap();
+    let drawn = parapet_evidence_fs::draw::with_boxes(&std::fs::read(&files[0]).unwrap(), (0, 0), &boxes).unwrap();
     std::fs::write(&files[1], drawn).unwrap();
     println!("{}: {} boxes", files[1], boxes.len());
 }

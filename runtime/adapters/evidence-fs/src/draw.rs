@@ -25,14 +25,24 @@ const MAX_TEXT: usize = 40;
 
 /// The picture with a rectangle about each box and its label and score (0 to 1) above, or within where there is no room above.
 /// Lines and letters grow with the picture: letters are 16 pixels high at 720 lines. Boxes that are not finite are left out.
+/// Boxes are in pixels of a picture of the size `seen`, width and height: a substream's may be smaller than the one that was kept.
+/// Where a side of it is 0, they are in pixels of this one.
 ///
 /// # Errors
 /// When `jpeg` is no JPEG.
-pub fn with_boxes(jpeg: &[u8], boxes: &[(BBox, &str, f32)]) -> Result<Vec<u8>, EvidenceError> {
+pub fn with_boxes(jpeg: &[u8], seen: (u32, u32), boxes: &[(BBox, &str, f32)]) -> Result<Vec<u8>, EvidenceError> {
     let mut image = jpeg::decode(jpeg)?;
-    draw(&mut image, boxes);
     let (width, height) = image.dimensions();
+    let boxes: Vec<_> =
+        boxes.iter().map(|(bbox, label, score)| (scaled(*bbox, seen, (width, height)), *label, *score)).collect();
+    draw(&mut image, &boxes);
     jpeg::encode_rgb(image.as_raw(), width, height, jpeg::DEFAULT_QUALITY)
+}
+
+fn scaled(bbox: BBox, from: (u32, u32), to: (u32, u32)) -> BBox {
+    let factor = |from: u32, to: u32| if from == 0 { 1.0 } else { (f64::from(to) / f64::from(from)) as f32 };
+    let (x, y) = (factor(from.0, to.0), factor(from.1, to.1));
+    BBox { x1: bbox.x1 * x, y1: bbox.y1 * y, x2: bbox.x2 * x, y2: bbox.y2 * y }
 }
 
 /// The same on a picture as a decoder gave it: packed RGB, width × height × 3 bytes.

@@ -1,4 +1,4 @@
-//! The folder: `<UTC date>/<camera>/<alert>.jpg`. Days are folders, so that what is too old goes by whole folders.
+//! The folder: `<UTC date>/<camera>/<alert>.jpg`, and the clip beside it. Days are folders, so that what is too old goes by whole folders.
 
 use std::{
     fs::{self, File},
@@ -9,7 +9,10 @@ use std::{
 use jiff::{civil::Date, tz::TimeZone};
 use parapet_contracts::{
     CameraId, ErrorKind, EvidenceRef, Picture, Timestamp,
-    ports::evidence::{EvidenceError, EvidencePort},
+    ports::{
+        clip::Clip,
+        evidence::{EvidenceError, EvidencePort},
+    },
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -22,7 +25,7 @@ use crate::{
 /// The format of a day folder's name.
 const DAY: &str = "%Y-%m-%d";
 /// No evidence file is larger.
-const MAX_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 128 << 20;
 
 /// An [`EvidencePort`] over a folder.
 #[derive(Debug)]
@@ -55,6 +58,20 @@ impl EvidenceFolder {
     /// The folder, without symbolic links.
     pub fn path(&self) -> &Path {
         &self.root
+    }
+
+    fn keep_file(
+        &self,
+        name: &str,
+        camera: &CameraId,
+        ts: Timestamp,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<EvidenceRef, EvidenceError> {
+        let day = ts.strftime(DAY).to_string();
+        let path = format!("{day}/{camera}/{name}");
+        self.write(&day, camera.as_str(), name, bytes).map_err(|e| of_io(&self.root.join(&path), "writing", &e))?;
+        Ok(EvidenceRef { path, media_type: media_type.to_owned(), bytes: bytes.len() as u64, sha256: sha256(bytes) })
     }
 
     fn write(&self, day: &str, camera: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -109,11 +126,17 @@ impl EvidencePort for EvidenceFolder {
         picture: &Picture,
     ) -> Result<EvidenceRef, EvidenceError> {
         let bytes = jpeg::encode(picture, self.quality)?;
-        let day = ts.strftime(DAY).to_string();
-        let name = format!("{alert}.jpg");
-        let path = format!("{day}/{camera}/{name}");
-        self.write(&day, camera.as_str(), &name, &bytes).map_err(|e| of_io(&self.root.join(&path), "writing", &e))?;
-        Ok(EvidenceRef { path, media_type: "image/jpeg".to_owned(), bytes: bytes.len() as u64, sha256: sha256(&bytes) })
+        self.keep_file(&format!("{alert}.jpg"), camera, ts, "image/jpeg", &bytes)
+    }
+
+    fn keep_clip(
+        &self,
+        alert: Uuid,
+        camera: &CameraId,
+        ts: Timestamp,
+        clip: &Clip,
+    ) -> Result<EvidenceRef, EvidenceError> {
+        self.keep_file(&format!("{alert}.{}", clip.extension), camera, ts, clip.media_type, &clip.bytes)
     }
 
     fn read(&self, reference: &EvidenceRef) -> Result<Vec<u8>, EvidenceError> {

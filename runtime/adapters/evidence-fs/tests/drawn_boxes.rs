@@ -15,7 +15,7 @@ fn grey(width: u32, height: u32) -> Vec<u8> {
 }
 
 fn draw(width: u32, height: u32, boxes: &[(BBox, &str, f32)]) -> RgbImage {
-    image::load_from_memory(&with_boxes(&grey(width, height), boxes).unwrap()).unwrap().into_rgb8()
+    image::load_from_memory(&with_boxes(&grey(width, height), (width, height), boxes).unwrap()).unwrap().into_rgb8()
 }
 
 fn is_grey(image: &RgbImage, x: u32, y: u32) -> bool {
@@ -78,10 +78,20 @@ fn boxes_outside_empty_huge_or_not_finite_do_no_harm() {
 }
 
 #[test]
+fn boxes_of_a_smaller_picture_are_drawn_where_the_kept_one_shows_the_same() {
+    let jpeg = with_boxes(&grey(640, 360), (320, 120), &[([50.0, 40.0, 150.0, 80.0].into(), "person", 0.9)]).unwrap();
+    let image = image::load_from_memory(&jpeg).unwrap().into_rgb8();
+    for (x, y) in [(200, 120), (200, 239), (100, 180), (299, 180)] {
+        assert!(!is_grey(&image, x, y), "no line at {x},{y}");
+    }
+    assert!(is_grey(&image, 200, 180) && is_grey(&image, 320, 180));
+}
+
+#[test]
 fn what_is_no_jpeg_is_refused() {
     let cut = &grey(640, 360)[..40];
     for bytes in [b"".as_slice(), b"GIF89a", cut] {
-        let refused = with_boxes(bytes, &[]).unwrap_err();
+        let refused = with_boxes(bytes, (0, 0), &[]).unwrap_err();
         assert!(refused.text.contains("no JPEG"), "{refused}");
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     flow::Flow,
     idling::{Idling, Step},
     overload::{Overload, Verdict},
+    tap,
     timing::{Decoding, Timing},
 };
 
@@ -50,6 +51,7 @@ pub(crate) fn attach(
             continue;
         }
         let linked = decoder.static_pad("src").zip(decoder.static_pad("sink")).is_some_and(|(decoded, encoded)| {
+            tap::watch(&encoded, flow);
             watch(&encoded, &decoded, flow);
             decoded.link(&sink).is_ok() && src.link(&encoded).is_ok() && decoder.sync_state_with_parent().is_ok()
         });
@@ -227,7 +229,7 @@ fn behind(pad: &gst::Pad, buffer: &gst::BufferRef) -> gst::ClockTime {
 }
 
 /// The running time of a timestamp; `None` for what lies outside of the part that is to be shown.
-fn running(pad: &gst::Pad, at: gst::ClockTime) -> Option<gst::ClockTime> {
+pub(crate) fn running(pad: &gst::Pad, at: gst::ClockTime) -> Option<gst::ClockTime> {
     let event = pad.sticky_event::<gst::event::Segment>(0)?;
     event.segment().downcast_ref::<gst::ClockTime>()?.to_running_time(at)
 }

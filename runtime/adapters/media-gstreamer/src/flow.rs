@@ -11,6 +11,7 @@ use std::sync::{
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
+use jiff::Timestamp;
 use parapet_contracts::{
     CaptureTime, Picture,
     camera::SourceSpec,
@@ -256,7 +257,7 @@ impl Flow {
             }
             Timing::Recorded => {
                 // Never lock the progress inside of the clock: a new round locks them the other way round.
-                let base = self.progress.lock().base;
+                let base = self.base();
                 self.capture.anchor(|| self.opened + base);
                 self.capture.at(None, running, now)
             }
@@ -283,6 +284,30 @@ impl Flow {
         let base = self.progress.lock().base;
         self.capture.anchor(|| if real_time { now - at } else { self.opened + base });
         self.capture.at(None, u64::try_from(at).ok().map(gst::ClockTime::from_nseconds), now)
+    }
+
+    /// When a frame that is not decoded yet was taken: as [`Flow::deliver`] says it later.
+    pub(crate) fn encoded_at(&self, pad: &gst::Pad, pts: gst::ClockTime, running: Option<gst::ClockTime>) -> Timestamp {
+        let now = capture_time::now();
+        let at = running.map_or(0, nanoseconds);
+        match self.timing() {
+            Timing::Arrival => self.capture.at(None, None, now).at,
+            Timing::Clocked { .. } => {
+                let clock = pad.parent_element().and_then(|element| element.current_running_time());
+                self.capture.anchor(|| now - clock.map_or(at, nanoseconds));
+                self.capture.at(Some(pts), running, now).at
+            }
+            Timing::Recorded => {
+                let base = self.base();
+                self.capture.anchor(|| self.opened + base);
+                self.capture.at(None, running, now).at
+            }
+        }
+    }
+
+    /// Nanoseconds that earlier rounds of a repeated recording took.
+    pub(crate) fn base(&self) -> i64 {
+        self.progress.lock().base
     }
 
     /// Tells the format, the first time and whenever it changes.

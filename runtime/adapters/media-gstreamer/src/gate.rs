@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parapet_contracts::ports::media::{MediaEvent, MediaFrame, MediaSink};
+use parapet_contracts::ports::media::{EncodedFrame, MediaEvent, MediaFrame, MediaSink};
 use parking_lot::{Condvar, Mutex};
 
 #[derive(Default)]
@@ -50,6 +50,18 @@ impl Gate {
         let Some(_inside) = self.enter() else { return false };
         self.sink.frame(frame);
         true
+    }
+
+    /// Whether frames are wanted as they come.
+    pub(crate) fn wants_encoded(&self) -> bool {
+        self.sink.wants_encoded()
+    }
+
+    /// Hands a frame over as it came, unless the gate is closed.
+    pub(crate) fn encoded(&self, frame: EncodedFrame) {
+        if let Some(_inside) = self.enter() {
+            self.sink.encoded(frame);
+        }
     }
 
     /// Tells an event, unless the gate is closed.

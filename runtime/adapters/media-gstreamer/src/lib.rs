@@ -10,6 +10,7 @@
 
 mod auth_guard;
 mod capture_time;
+mod clip;
 mod decode_timer;
 mod decoder;
 mod errors;
@@ -27,6 +28,7 @@ mod rate;
 pub mod simulate;
 mod stats;
 mod stream;
+mod tap;
 mod timing;
 
 pub use film::Film;

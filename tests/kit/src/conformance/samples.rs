@@ -85,6 +85,7 @@ pub fn update(number: u64, nth: u64, change: AlertChange, seconds: u64) -> Alert
         recorded_at: time(seconds),
         by: Some("ann".to_owned()),
         note: Some("on my way".to_owned()),
+        evidence: None,
     }
 }
 
