@@ -125,7 +125,7 @@ fn a_source_that_is_not_encoded_has_no_clip_and_that_is_told() {
         .file("cameras/door.yaml", "source: test://ball\nmodels: [none]\n")
         .file(
             "rules/alive.yaml",
-            "cameras: all\nsql: SELECT camera FROM status WHERE health = 'online'\nmessage: \"{camera} is there\"\nevidence: clip\nclip: {before: 1s, after: 1s}\n",
+            "cameras: all\nsql: SELECT camera FROM status WHERE health = 'online' AND camera = 'door'\nmessage: \"{camera} is there\"\nevidence: clip\nclip: {before: 1s, after: 1s}\n",
         );
     let site = RunningSite::start(PARAPET, &folder);
     let alerts = site.wait_for("an alert", "/api/v1/alerts", Duration::from_secs(30), |alerts| {
@@ -164,6 +164,5 @@ fn length(path: &std::path::Path) -> f64 {
             MediaEvent::Format(_) | MediaEvent::Warning(_) => {}
         }
     }
-    let last = *watch.0.lock().unwrap();
-    last
+    *watch.0.lock().unwrap()
 }
