@@ -25,6 +25,11 @@ pub trait InferenceSession: Send {
     /// What goes in and what comes out.
     fn signature(&self) -> &ModelSignature;
 
+    /// What whoever runs it should know, in one sentence.
+    fn note(&self) -> Option<&str> {
+        None
+    }
+
     /// Runs the model once. `read` sees the outputs, in the order of the signature, without a copy.
     ///
     /// # Errors

@@ -4,8 +4,10 @@
 //! - Without a library, or with one that is too old, there is an error that says how to get one; never a panic.
 //! - A session runs on the device that was asked for, or not at all: there is no silent fallback from a GPU to the CPU.
 //! - Tensors go in and come out without a copy, except 16-bit floats, which the port doesn't know.
+//! - What the runtime makes of a model for this processor is made once and kept, and its weights are in memory once ([`cache`]).
 //! - On a CPU a session has the threads that it was given, and they sleep between inferences.
 
+mod cache;
 mod errors;
 mod library;
 mod providers;
@@ -24,10 +26,11 @@ use ort::{
 };
 use parapet_contracts::{
     ErrorKind,
-    ports::inference::{InferenceError, InferencePort, InferenceSession, SessionOptions},
+    ports::inference::{Device, InferenceError, InferencePort, InferenceSession, SessionOptions},
 };
 
 use crate::{
+    cache::{Cache, Fingerprint, Found, Makers},
     errors::{error, loading, panicked},
     providers::with_device,
     session::OrtSession,
@@ -40,6 +43,7 @@ static OPENED: Mutex<Option<Opened>> = Mutex::new(None);
 struct Opened {
     environment: Environment,
     library: PathBuf,
+    makers: Makers,
 }
 
 /// Loads models with ONNX Runtime. Cheap to clone.
@@ -69,7 +73,7 @@ impl OrtInference {
             .map_err(|payload| panicked("ONNX Runtime could not be started", &*payload))?
             .map_err(|e| error(ErrorKind::Fatal, "runtime_missing", format!("{}: {e}", library.display())))?;
         tracing::info!(library = %library.display(), build = ort::info(), "ONNX Runtime is open");
-        let new = Opened { environment, library };
+        let new = Opened { environment, library, makers: Makers::default() };
         *opened = Some(new.clone());
         Ok(Self(new))
     }
@@ -84,16 +88,111 @@ impl OrtInference {
         ort::info()
     }
 
-    fn session(&self, model: &Path, options: &SessionOptions) -> Result<Session, InferenceError> {
+    fn session(&self, model: &Path, options: &SessionOptions, graph: Graph<'_>) -> Result<Session, InferenceError> {
+        let level = match graph {
+            Graph::Optimised => GraphOptimizationLevel::Disable,
+            Graph::Original | Graph::Kept(_) => GraphOptimizationLevel::All,
+        };
         let builder = Session::builder(&self.0.environment)
-            .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::All)?))
+            .and_then(|b| Ok(b.with_optimization_level(level)?))
             .and_then(|b| Ok(b.with_intra_threads(options.threads.max(1))?))
             .and_then(|b| Ok(b.with_inter_threads(1)?))
             .and_then(|b| Ok(b.with_intra_op_spinning(false)?))
             .and_then(|b| Ok(b.with_inter_op_spinning(false)?))
+            .and_then(|b| match graph {
+                Graph::Kept(path) => Ok(b
+                    .with_optimized_model_path(path)?
+                    .with_config_entry("session.optimized_model_external_initializers_file_name", cache::WEIGHTS)?
+                    .with_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")?),
+                Graph::Original | Graph::Optimised => Ok(b),
+            })
             .map_err(|e| loading(model, &e))?;
         let mut builder = with_device(builder, options, &self.0.library)?;
         builder.commit_from_file(model).map_err(|e| loading(model, &e))
+    }
+}
+
+/// Which graph a session is made of.
+#[derive(Clone, Copy)]
+enum Graph<'a> {
+    /// The model's own, optimised in memory.
+    Original,
+    /// The same, and what came of it is written to this file.
+    Kept(&'a Path),
+    /// One that was written so.
+    Optimised,
+}
+
+impl OrtInference {
+    /// A session of `file`; errors speak of `model`.
+    fn open(
+        &self,
+        model: &Path,
+        file: &Path,
+        options: &SessionOptions,
+        graph: Graph<'_>,
+    ) -> Result<OrtSession, InferenceError> {
+        self.session(file, options, graph).and_then(|session| OrtSession::new(session, model))
+    }
+
+    /// A session of the optimised model that is kept, or is made and kept now. What goes wrong with keeping it is told, and the model is loaded
+    /// without.
+    fn through_cache(
+        &self,
+        model: &Path,
+        options: &SessionOptions,
+        cache: &Cache,
+    ) -> Result<OrtSession, InferenceError> {
+        let without = |outcome: &'static str, why: Option<String>| {
+            metrics::counter!("parapet_model_cache_total", "outcome" => outcome).increment(1);
+            if let Some(why) = &why {
+                tracing::warn!(model = %model.display(), "{why}");
+            }
+            let session = self.open(model, model, options, Graph::Original)?;
+            Ok(session.with_note(why))
+        };
+        let fingerprint = match Fingerprint::of(model, self.build_info()) {
+            Ok(fingerprint) if fingerprint.external => return without("external", None),
+            Ok(fingerprint) => fingerprint,
+            Err(error) => {
+                return without("unreadable", Some(format!("the optimised model is not looked for: {error}")));
+            }
+        };
+        let lock = self.0.makers.lock_of(&fingerprint.key);
+        let _one_at_a_time = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let key = &fingerprint.key;
+        match cache.find(key) {
+            Found::Whole(graph, signature) => match self.open(model, &graph, options, Graph::Optimised) {
+                Ok(session) if *session.signature() == *signature => {
+                    metrics::counter!("parapet_model_cache_total", "outcome" => "hit").increment(1);
+                    return Ok(session);
+                }
+                Ok(_) => cache.set_aside(key, "it tells other things of itself than the model does"),
+                Err(error) => cache.set_aside(key, &error.text),
+            },
+            Found::Damaged => metrics::counter!("parapet_model_cache_total", "outcome" => "damaged").increment(1),
+            Found::Nothing => {}
+        }
+        let made = cache.draft(key).map_err(|error| error.to_string()).and_then(|draft| {
+            let graph = draft.graph();
+            let session = self.open(model, model, options, Graph::Kept(&graph)).map_err(|error| error.text)?;
+            draft.finish(cache, session.signature()).map_err(|error| error.to_string())?;
+            Ok(session)
+        });
+        let made = match made {
+            Ok(session) => session,
+            // A model that can't be loaded at all says so here.
+            Err(why) => return without("unwritable", Some(format!("the optimised model is not kept: {why}"))),
+        };
+        metrics::counter!("parapet_model_cache_total", "outcome" => "made").increment(1);
+        // The one that is kept, so that its weights are shared; the one that was made goes.
+        match cache.find(key) {
+            Found::Whole(graph, signature) => match self.open(model, &graph, options, Graph::Optimised) {
+                Ok(session) if *session.signature() == *signature => Ok(session),
+                _ => Ok(made),
+            },
+            Found::Damaged | Found::Nothing => Ok(made),
+        }
     }
 }
 
@@ -111,8 +210,9 @@ impl InferencePort for OrtInference {
             return Err(error(ErrorKind::Fatal, "corrupt", format!("model {}: the file is empty", model.display())));
         }
         drop(file);
-        let loaded = catch_unwind(AssertUnwindSafe(|| {
-            self.session(model, options).and_then(|session| OrtSession::new(session, model))
+        let loaded = catch_unwind(AssertUnwindSafe(|| match &options.cache {
+            Some(folder) if options.device == Device::Cpu => self.through_cache(model, options, &Cache::new(folder)),
+            _ => self.open(model, model, options, Graph::Original),
         }));
         let session = loaded.map_err(|payload| panicked(&format!("model {}", model.display()), &*payload))??;
         Ok(Box::new(session))

@@ -23,6 +23,7 @@ pub(crate) struct OrtSession {
     session: Session,
     signature: ModelSignature,
     model: String,
+    note: Option<String>,
     /// Inputs that the model takes as 16-bit floats, converted.
     halves: Vec<Vec<f16>>,
     /// Outputs that the model gives as 16-bit floats, converted.
@@ -62,7 +63,13 @@ impl OrtSession {
             session,
             signature,
             model: model.display().to_string(),
+            note: None,
         })
+    }
+
+    /// With something that whoever runs it should know.
+    pub(crate) fn with_note(self, note: Option<String>) -> Self {
+        Self { note, ..self }
     }
 }
 
@@ -71,12 +78,16 @@ impl InferenceSession for OrtSession {
         &self.signature
     }
 
+    fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
     fn run(
         &mut self,
         inputs: &[TensorView<'_>],
         read: &mut dyn FnMut(&[TensorView<'_>]),
     ) -> Result<(), InferenceError> {
-        let Self { session, signature, model, halves, floats } = self;
+        let Self { session, signature, model, halves, floats, .. } = self;
         check(&signature.inputs, inputs)
             .map_err(|why| error(ErrorKind::Reject, "bad_input", format!("model {model}: {why}")))?;
         for ((half, spec), input) in halves.iter_mut().zip(&signature.inputs).zip(inputs) {
