@@ -43,6 +43,7 @@ impl Lost {
 pub(super) struct Counters {
     asked: AtomicU64,
     answered: AtomicU64,
+    late: AtomicU64,
     remembered: AtomicU64,
     lost: [AtomicU64; Lost::ALL.len()],
 }
@@ -56,6 +57,8 @@ pub struct FollowStatus {
     pub asked: u64,
     /// Of those, the ones that it answered.
     pub answered: u64,
+    /// Of those that it answered, the ones that it looked at later than `seen_within` says.
+    pub late: u64,
     /// Objects that it was not asked for, as its last answer was remembered with their tracks.
     pub remembered: u64,
     /// Crops that wait now.
@@ -73,6 +76,10 @@ impl Counters {
         add(&self.answered);
     }
 
+    pub(super) fn late(&self) {
+        add(&self.late);
+    }
+
     pub(super) fn remembered(&self) {
         add(&self.remembered);
     }
@@ -87,6 +94,7 @@ impl Counters {
             after: after.to_vec(),
             asked: get(&self.asked),
             answered: get(&self.answered),
+            late: get(&self.late),
             remembered: get(&self.remembered),
             waiting,
             dropped: dropped.filter(|(_, count)| *count > 0).collect(),

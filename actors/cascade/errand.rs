@@ -30,6 +30,8 @@ pub struct Errand {
     pub(super) path: Vec<Step>,
     /// The object's track.
     pub(super) track: Option<u64>,
+    /// When it should be looked at, by the site's monotonic clock.
+    pub(super) due: Duration,
     /// The area of the box that is looked at, in square pixels.
     pub(super) area: f32,
     pub(super) promise: Arc<CropPromise>,
@@ -77,6 +79,13 @@ impl Errand {
             self.follower.counters.answered();
         }
         open
+    }
+
+    /// A slot took it at this moment, by the site's monotonic clock.
+    pub(crate) fn looked_at(&self, taken: Duration) {
+        if taken > self.due {
+            self.follower.counters.late();
+        }
     }
 
     /// For whoever gives the crop up when its slot never comes back.

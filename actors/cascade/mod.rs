@@ -4,7 +4,7 @@
 //! slot of `people` ──▶ fan-out ──▶ event, with what is remembered of each track            (never waits)
 //!                         │ crops that are wanted
 //!                         ▼
-//!                   pool of `helmet`: 16 crops a camera, of 2 frames; a newer one of the same track wins
+//!                   pool of `helmet`: 16 crops a camera, of 2 frames; a newer one of the same track wins; turns by priority and deadline
 //!                         │ batches of all cameras
 //!                         ▼
 //!                   slot of `helmet` ──▶ memory of the track, update of the event ──▶ crops for those that follow `helmet`
@@ -31,7 +31,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use parapet_config::{Follow, Model, SiteConfig};
+use parapet_config::{Camera, Follow, Model, SiteConfig};
 use parapet_contracts::{CameraId, DetectionEvent, Frame, ModelId, Object};
 use parking_lot::Mutex;
 
@@ -59,6 +59,7 @@ struct Plan {
     /// For a model that looks at frames: all that follow it, at any depth.
     after_frames: HashMap<ModelId, Vec<Arc<Follower>>>,
     memories: HashMap<CameraId, Arc<Mutex<Memory>>>,
+    cameras: BTreeMap<CameraId, Arc<Camera>>,
 }
 
 /// A model that follows others.
@@ -141,6 +142,9 @@ impl Cascades {
                 new.after_frames.insert(model.id.clone(), all);
             }
         }
+        new.cameras.clone_from(&config.cameras);
+        let priorities: BTreeMap<_, _> = new.cameras.values().map(|c| (c.id.clone(), c.priority)).collect();
+        new.followers.values().for_each(|follower| follower.pool.set_priorities(priorities.clone()));
         for camera in config.cameras.values() {
             if camera.models.iter().any(|model| new.after_frames.contains_key(model)) {
                 let memory = old.memories.get(&camera.id).cloned().unwrap_or_default();
@@ -257,7 +261,9 @@ impl Plan {
             Some(Wanted::Soon) => return false,
             None => Arc::<Ticket>::default(),
         };
+        let seen_within = self.cameras.get(&frame.camera).and_then(|camera| camera.seen_within);
         let errand = Errand {
+            due: now + seen_within.unwrap_or(follower.model.seen_within),
             follower: Arc::clone(follower),
             event: Arc::clone(subject.event),
             index: subject.index,

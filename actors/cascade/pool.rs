@@ -1,19 +1,22 @@
 //! Where crops wait for a model that follows others: those of all cameras, for all of its slots.
 //!
 //! It promises: at most [`CROPS`] crops of a camera wait, of at most [`FRAMES`] of its frames, since each holds a decoder's buffer; a newer
-//! crop of the same track takes the older one's place; cameras take turns, and each camera's crops go in the order in which they came;
+//! crop of the same track takes the older one's place; cameras take turns by their priority and, among those whose turn it may be, by the
+//! deadline of the crop that has waited longest, as their frames do ([`Schedule`]); each camera's crops go in the order in which they came;
 //! nobody polls, and what goes without being looked at is counted.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
+use parapet_config::Priority;
 use parapet_contracts::CameraId;
 use parking_lot::{Condvar, Mutex};
 
 use super::{counters::Lost, errand::Crop};
+use crate::model::{FeedIndex, Schedule};
 
 /// Crops of a camera that wait at most.
 pub const CROPS: usize = 16;
@@ -28,9 +31,12 @@ pub struct CropPool {
 
 #[derive(Default)]
 struct State {
-    cameras: HashMap<CameraId, VecDeque<Crop>>,
-    /// Cameras with crops, whose turn is next first.
-    turns: VecDeque<CameraId>,
+    places: HashMap<CameraId, FeedIndex>,
+    queues: Vec<VecDeque<Crop>>,
+    /// Places of cameras that are gone.
+    free: Vec<FeedIndex>,
+    schedule: Schedule,
+    priorities: BTreeMap<CameraId, Priority>,
     waiting: usize,
 }
 
@@ -38,6 +44,15 @@ impl CropPool {
     /// An empty pool.
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), arrived: Condvar::new() })
+    }
+
+    /// The priority of each camera from now on; of others it is normal.
+    pub(super) fn set_priorities(&self, priorities: BTreeMap<CameraId, Priority>) {
+        let State { places, schedule, priorities: known, .. } = &mut *self.state.lock();
+        for (camera, place) in places {
+            schedule.set(*place, priorities.get(camera).copied().unwrap_or_default());
+        }
+        *known = priorities;
     }
 
     /// Takes a crop in; never waits.
@@ -65,7 +80,7 @@ impl CropPool {
     pub(super) fn keep(&self, stays: impl Fn(&CameraId) -> bool) {
         let gone: Vec<Crop> = {
             let mut state = self.state.lock();
-            let cameras: Vec<CameraId> = state.cameras.keys().filter(|camera| !stays(camera)).cloned().collect();
+            let cameras: Vec<CameraId> = state.places.keys().filter(|camera| !stays(camera)).cloned().collect();
             cameras.iter().flat_map(|camera| state.remove(camera)).collect()
         };
         gone.into_iter().for_each(|crop| crop.errand.lost(Lost::Left));
@@ -78,12 +93,23 @@ impl CropPool {
 }
 
 impl State {
-    fn offer(&mut self, crop: Crop) -> Vec<(Crop, Lost)> {
-        let camera = crop.camera().clone();
-        let queue = self.cameras.entry(camera.clone()).or_default();
-        if queue.is_empty() {
-            self.turns.push_back(camera);
+    /// A camera keeps its place also while nothing of it waits: what it has had is remembered.
+    fn place(&mut self, camera: &CameraId) -> FeedIndex {
+        if let Some(place) = self.places.get(camera) {
+            return *place;
         }
+        let place = self.free.pop().unwrap_or(self.queues.len());
+        if place == self.queues.len() {
+            self.queues.push(VecDeque::new());
+        }
+        self.places.insert(camera.clone(), place);
+        self.schedule.set(place, self.priorities.get(camera).copied().unwrap_or_default());
+        place
+    }
+
+    fn offer(&mut self, crop: Crop) -> Vec<(Crop, Lost)> {
+        let place = self.place(crop.camera());
+        let queue = &mut self.queues[place];
         let mut lost = Vec::new();
         let twin = crop
             .errand
@@ -100,31 +126,35 @@ impl State {
             lost.extend(queue.remove(oldest).map(|crop| (crop, Lost::Crowded)));
             self.waiting -= 1;
         }
+        // The schedule knows of a camera the crop that goes first.
+        if let Some(first) = self.queues[place].front() {
+            self.schedule.wait(place, first.errand.due);
+        }
         lost
     }
 
     fn take(&mut self, batch: usize) -> Vec<Crop> {
         let mut crops = Vec::new();
         while crops.len() < batch.max(1) {
-            let Some(camera) = self.turns.pop_front() else { break };
-            let Some(queue) = self.cameras.get_mut(&camera) else { continue };
-            if let Some(crop) = queue.pop_front() {
+            let Some(place) = self.schedule.next() else { break };
+            if let Some(crop) = self.queues[place].pop_front() {
                 crop.errand.taken();
                 self.waiting -= 1;
                 crops.push(crop);
             }
-            if queue.is_empty() {
-                self.cameras.remove(&camera);
-            } else {
-                self.turns.push_back(camera);
+            match self.queues[place].front() {
+                Some(next) => self.schedule.taken_one_of(place, next.errand.due),
+                None => self.schedule.taken(place),
             }
         }
         crops
     }
 
     fn remove(&mut self, camera: &CameraId) -> VecDeque<Crop> {
-        self.turns.retain(|other| other != camera);
-        let gone = self.cameras.remove(camera).unwrap_or_default();
+        let Some(place) = self.places.remove(camera) else { return VecDeque::new() };
+        self.free.push(place);
+        self.schedule.withdraw(place);
+        let gone = std::mem::take(&mut self.queues[place]);
         self.waiting -= gone.len();
         gone
     }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::SignedDuration;
-use parapet_config::{Environment, Files, Secrets, SiteConfig};
+use parapet_config::{Environment, Files, Priority, Secrets, SiteConfig};
 use parapet_contracts::{Attributes, CaptureTime, Object, Region, Step, TimeSource, Timestamp, ports::probe::NoProbe};
 use parapet_testkit::media::grey;
 
@@ -74,6 +74,7 @@ fn sees(cascades: &Cascades, frame: &Frame, objects: Vec<Object>, tracks: &[Opti
         site: "s".parse().unwrap(),
         camera: frame.camera.clone(),
         model: id("people"),
+        answered_by: None,
         frame: frame.index,
         ts: frame.capture.at,
         ts_source: frame.capture.source,
@@ -260,6 +261,45 @@ fn crops_of_all_cameras_go_together_in_turns_and_few_frames_are_held() {
     let first: Vec<String> = pool.take(2, Duration::ZERO).iter().map(|crop| crop.frame.camera.to_string()).collect();
     assert_eq!(first, ["gate", "yard"]);
     assert_eq!(status(&cascades, "helmet").dropped["crowded"], 9);
+}
+
+#[test]
+fn crops_go_by_their_cameras_priority_and_deadline_as_frames_do() {
+    let models = [("helmet", "after: {model: people, again: never}\n")];
+    let order = |gate: &str, yard: &str, take: usize| -> Vec<String> {
+        let mut config = site(&models);
+        for (camera, said) in [("gate", gate), ("yard", yard)] {
+            let own = Arc::make_mut(config.cameras.get_mut(camera).unwrap());
+            let (priority, within) = said.split_once(' ').unwrap();
+            own.priority = if priority == "high" { Priority::High } else { Priority::Low };
+            own.seen_within = Some(Duration::from_millis(within.parse().unwrap()));
+        }
+        let cascades = Cascades::default();
+        cascades.configure(&config);
+        let persons = || (0_u8..16).map(|n| person(f32::from(n) * 20.0)).collect::<Vec<_>>();
+        let tracks: Vec<Option<u64>> = (0..16).map(Some).collect();
+        sees(&cascades, &frame("gate", 1.0), persons(), &tracks);
+        sees(&cascades, &frame("yard", 1.0), persons(), &tracks);
+        let pool = cascades.pool(&id("helmet")).unwrap();
+        pool.take(take, Duration::ZERO).iter().map(|crop| crop.frame.camera.to_string()).collect()
+    };
+    assert_eq!(order("low 500", "low 100", 1), ["yard"], "the earlier deadline first");
+    assert_eq!(order("low 100", "low 500", 1), ["gate"]);
+    let seen = order("low 100", "high 900", 17);
+    let low = seen.iter().filter(|camera| *camera == "gate").count();
+    assert!((1..=2).contains(&low), "sixteen looks at one of high priority for each of low: {seen:?}");
+}
+
+#[test]
+fn a_crop_that_is_looked_at_too_late_is_counted() {
+    let cascades = cascades(&[("helmet", "after: people\nseen_within: 100ms\n")]);
+    sees(&cascades, &frame("gate", 1.0), vec![person(0.0), person(300.0)], &[Some(1), Some(2)]);
+    let [in_time, late] = crops(&cascades, "helmet").try_into().ok().unwrap();
+    for (crop, taken) in [(in_time, 100), (late, 101)] {
+        crop.errand.looked_at(Duration::from_millis(taken));
+        answers(&cascades, crop, says("bare", 0.6));
+    }
+    assert_eq!((status(&cascades, "helmet").answered, status(&cascades, "helmet").late), (2, 1));
 }
 
 #[test]

@@ -31,11 +31,11 @@ fn cost(priority: Priority) -> u64 {
 }
 
 /// A feed's number: its place in a [`Schedule`], free for another once it was removed.
-pub(super) type FeedIndex = usize;
+pub(crate) type FeedIndex = usize;
 
 /// The feeds, and who waits. See the module.
 #[derive(Debug, Default)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     feeds: Vec<Entry>,
     /// All that wait, by service.
     waiting: BTreeSet<(u64, FeedIndex)>,
@@ -76,7 +76,7 @@ pub(super) enum Choice {
 
 impl Schedule {
     /// Adds a feed at `index`, or gives the one that is there another priority.
-    pub(super) fn set(&mut self, index: FeedIndex, priority: Priority) {
+    pub(crate) fn set(&mut self, index: FeedIndex, priority: Priority) {
         if self.feeds.len() <= index {
             self.feeds.resize(index + 1, Entry::default());
         }
@@ -84,7 +84,7 @@ impl Schedule {
     }
 
     /// A frame waits on this feed, to be done by `deadline`; in the place of one that waited before.
-    pub(super) fn wait(&mut self, index: FeedIndex, deadline: Duration) {
+    pub(crate) fn wait(&mut self, index: FeedIndex, deadline: Duration) {
         self.forget(index);
         let entry = &mut self.feeds[index];
         entry.deadline = Some(deadline);
@@ -97,16 +97,33 @@ impl Schedule {
     }
 
     /// No frame waits on this feed any more.
-    pub(super) fn withdraw(&mut self, index: FeedIndex) {
+    pub(crate) fn withdraw(&mut self, index: FeedIndex) {
         self.forget(index);
         self.settle();
     }
 
     /// The frame of this feed was taken.
-    pub(super) fn taken(&mut self, index: FeedIndex) {
+    pub(crate) fn taken(&mut self, index: FeedIndex) {
         self.forget(index);
         let entry = &mut self.feeds[index];
         entry.service += entry.cost;
+        self.settle();
+    }
+
+    /// Who goes first, for slots that are all as fast as each other.
+    pub(crate) fn next(&self) -> Option<FeedIndex> {
+        self.eligible.first().map(|&(_, index)| index)
+    }
+
+    /// What waited first on this feed was taken, and something else waits on it, to be done by `deadline`.
+    pub(crate) fn taken_one_of(&mut self, index: FeedIndex, deadline: Duration) {
+        self.forget(index);
+        let entry = &mut self.feeds[index];
+        entry.service += entry.cost;
+        entry.deadline = Some(deadline);
+        let service = entry.service;
+        self.waiting.insert((service, index));
+        self.ahead.insert((service, index));
         self.settle();
     }
 
