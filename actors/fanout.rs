@@ -39,6 +39,15 @@ pub struct Fanout {
     looks: Mutex<HashMap<(CameraId, ModelId), LastLook>>,
 }
 
+/// Who has looked at a frame.
+#[derive(Debug, Clone, Copy)]
+pub struct Answering<'a> {
+    /// The model that the camera asked: what is seen counts as seen by it.
+    pub asked: &'a ModelId,
+    /// The model that looked: another one while a lighter model or a canary looks in that one's place.
+    pub looked: &'a ModelId,
+}
+
 /// The last frame of a camera at a model.
 #[derive(Default)]
 struct LastLook {
@@ -94,11 +103,14 @@ impl Fanout {
     }
 
     /// Takes what a model saw in a frame. Called on the slot's thread; returns at once.
-    pub fn seen(&self, model: &ModelId, frame: &Frame, mut objects: Vec<Object>, steps: Steps) {
-        if self.shadows.take(model, frame, &objects, steps.inferred.saturating_sub(steps.taken)) {
+    pub fn seen(&self, who: Answering<'_>, frame: &Frame, mut objects: Vec<Object>, steps: Steps) {
+        let Answering { asked: model, looked } = who;
+        let itself = model == looked;
+        // A shadow is compared with what the model itself sees.
+        if itself && self.shadows.take(model, frame, &objects, steps.inferred.saturating_sub(steps.taken)) {
             return;
         }
-        let still = self.still_since_last(model, frame);
+        let (still, had_objects) = self.since_last(model, frame, !objects.is_empty());
         let update = self.tracks.observe(model, frame, still, &mut objects);
         let tracked = Tracked { tracks: &update.tracks, over: &update.over };
         self.cascades.recall(model, &frame.camera, &tracked, &mut objects);
@@ -107,6 +119,7 @@ impl Fanout {
             site: self.site.clone(),
             camera: frame.camera.clone(),
             model: model.clone(),
+            answered_by: (!itself).then(|| looked.clone()),
             frame: frame.index,
             ts: frame.capture.at,
             ts_source: frame.capture.source,
@@ -118,13 +131,14 @@ impl Fanout {
             still_s: still.as_secs_f64(),
             update: None,
         });
-        let worth_telling = self.is_worth_telling(&event);
+        let worth_telling = had_objects || !event.objects.is_empty() || !event.ended.is_empty();
         self.hand_on(&event, frame, steps, worth_telling);
         self.cascades.ask(&event, frame, &update.tracks, steps.inferred);
     }
 
     /// Takes what a model that follows others saw in a crop. Called on its slot's thread; returns at once.
     pub fn answered(&self, errand: Errand, seen: Seen, frame: &Frame, steps: Steps) {
+        errand.looked_at(steps.taken);
         if let Some(update) = self.cascades.answered(errand, seen, frame, steps.inferred) {
             self.hand_on(&update, frame, steps, true);
         }
@@ -146,24 +160,18 @@ impl Fanout {
         }
     }
 
-    fn is_worth_telling(&self, event: &DetectionEvent) -> bool {
-        let now = !event.objects.is_empty();
-        let mut looks = self.looks.lock();
-        let last = looks.entry((event.camera.clone(), event.model.clone())).or_default();
-        let before = std::mem::replace(&mut last.had_objects, now);
-        now || before || !event.ended.is_empty()
-    }
-
-    /// How much of the time since the model's last look at the camera was quiet.
-    fn still_since_last(&self, model: &ModelId, frame: &Frame) -> Duration {
+    /// How much of the time since the model's last look at the camera was quiet, and whether something was seen then. One lock a frame.
+    fn since_last(&self, model: &ModelId, frame: &Frame, has_objects: bool) -> (Duration, bool) {
         let mut looks = self.looks.lock();
         let last = looks.entry((frame.camera.clone(), model.clone())).or_default();
+        let had_objects = std::mem::replace(&mut last.had_objects, has_objects);
         let passed = last.at.map_or(SignedDuration::ZERO, |at| frame.capture.at.duration_since(at));
-        let Ok(passed) = Duration::try_from(passed) else { return Duration::ZERO }; // Late: the newer frame has had it.
+        // Late: the newer frame has had it.
+        let Ok(passed) = Duration::try_from(passed) else { return (Duration::ZERO, had_objects) };
         // The sum begins anew when the camera's actor does.
         let still = frame.still.checked_sub(last.still).unwrap_or(frame.still).min(passed);
         (last.still, last.at) = (frame.still, Some(frame.capture.at));
-        still
+        (still, had_objects)
     }
 }
 

@@ -78,6 +78,13 @@ impl Journal {
         }
     }
 
+    /// Takes in what is no failure, but belongs beside one: that it is over. It is logged as information, and no error is counted.
+    pub fn tell(&self, over: Failure) {
+        self.note(&over, self.clock.now());
+        let Failure { actor, kind, text, .. } = over;
+        tracing::info!(actor, kind, "{text}");
+    }
+
     /// The count of this failure; `None` when it did not fit.
     fn note(&self, failure: &Failure, now: Timestamp) -> Option<u64> {
         // Two failures that differ in their trace alone are repeats of each other; the first trace is kept.
@@ -182,6 +189,14 @@ mod tests {
         let again = journal.take_unwritten();
         assert_eq!((again[0].id, again[0].count), (id, 4));
         assert!(journal.take_untold().is_empty(), "a repeat is no new failure");
+    }
+
+    #[test]
+    fn what_is_over_has_a_record_and_is_no_error() {
+        let journal = journal();
+        journal.tell(Failure::new("models/people", "overload_over", "nothing is given up any more"));
+        let records = journal.take_unwritten();
+        assert_eq!((records.len(), records[0].kind.as_str(), journal.reported()), (1, "overload_over", 0));
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! A running site: which actors the configuration asks for, what a change of it does, and what each of them tells.
 
+mod canaries;
 mod swap;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use parapet_config::{Camera, Model, SiteConfig, Stream, Uploader};
-use parapet_contracts::{CameraId, MainView, ModelId, RuleId, StreamId, UploaderId};
+use parapet_contracts::{CameraId, MainView, ModelId, RuleId, StreamId, UploaderId, status::Health};
 use parapet_supervision::{ChildSpec, Ended, NodeStatus, ShutdownReport, SupervisorHandle};
 use parking_lot::RwLock;
 
+use self::canaries::Canaries;
+pub(crate) use self::canaries::sent_back_before;
 use crate::{
     bus::BusFeed,
     camera::{CameraBoard, CameraParts, LastFrames, Role},
@@ -68,6 +71,7 @@ pub struct Site {
     boards: RwLock<Boards>,
     /// One changed model takes its place at a time.
     swapping: tokio::sync::Mutex<()>,
+    canaries: Canaries,
 }
 
 /// What the actors tell; outlives their restarts.
@@ -95,21 +99,24 @@ impl Site {
     pub(crate) fn new(config: SiteConfig, links: Links, groups: Groups) -> Arc<Self> {
         let Groups { root, uploaders, rules, streams, models, cameras } = groups;
         let (config, boards, swapping) = (ArcSwap::from_pointee(config), RwLock::default(), Default::default());
-        Arc::new(Self { config, links, root, uploaders, rules, streams, models, cameras, boards, swapping })
+        let canaries = Canaries::default();
+        Arc::new(Self { config, links, root, uploaders, rules, streams, models, cameras, boards, swapping, canaries })
     }
 
     /// Adds an actor for each file of the configuration, before the tree starts.
-    pub(crate) fn populate(&self) {
+    pub(crate) fn populate(self: &Arc<Self>) {
         let config = self.config.load_full();
         self.links.fanout.tracks().configure(&config);
         self.links.fanout.cascades().configure(&config);
         self.links.rings.configure(&config);
         self.links.tables.set(&config.tables);
+        self.make_canaries(&config);
+        let models = config.models.values().filter(|model| !self.is_sent_back(&model.id));
         let specs =
             (config.uploaders.values().filter_map(|uploader| self.uploader(uploader)).map(|s| (&self.uploaders, s)))
                 .chain(self.replace_rules(&config).into_iter().map(|s| (&self.rules, s)))
                 .chain(config.streams.values().map(|stream| (&self.streams, self.stream(stream))))
-                .chain(config.models.values().map(|model| (&self.models, self.model(model, Vec::new()))))
+                .chain(models.map(|model| (&self.models, self.model(&self.first(model), Vec::new()))))
                 .collect::<Vec<_>>();
         for (group, spec) in specs {
             self.add(group, spec);
@@ -118,6 +125,8 @@ impl Site {
         for spec in config.cameras.values().flat_map(|camera| self.camera(camera)) {
             self.add(&self.cameras, spec);
         }
+        self.place_canaries(&config);
+        self.keep_models(&config);
     }
 
     /// Shows the shadows of `config` what their models see.
@@ -183,21 +192,24 @@ impl Site {
         std::iter::once(children::camera(parts)).chain(main).collect()
     }
 
+    /// The pool of a model, and what it tells; made when they are not there yet.
+    fn place(&self, id: &ModelId) -> (Arc<ModelPool>, Arc<ModelBoard>) {
+        let clock = &self.links.ports.clock;
+        let mut boards = self.boards.write();
+        let place = boards.models.entry(id.clone()).or_insert_with(|| {
+            let pool = ModelPool::new(id.clone(), Arc::clone(clock));
+            let board = ModelBoard::new(Arc::clone(&pool), Arc::clone(clock));
+            (pool, board)
+        });
+        place.clone()
+    }
+
     /// A model whose slots begin with what was loaded for them already.
     fn model(&self, config: &Arc<Model>, loaded: Vec<Loaded>) -> ChildSpec {
         let clock = &self.links.ports.clock;
-        let mut boards = self.boards.write();
-        let mut place = |id: &ModelId| {
-            let (pool, board) = boards.models.entry(id.clone()).or_insert_with(|| {
-                let pool = ModelPool::new(id.clone(), Arc::clone(clock));
-                let board = ModelBoard::new(Arc::clone(&pool), Arc::clone(clock));
-                (pool, board)
-            });
-            (Arc::clone(pool), Arc::clone(board))
-        };
-        let (pool, board) = place(&config.id);
+        let (pool, board) = self.place(&config.id);
         let policy = config.overload.as_ref();
-        let lighter = policy.and_then(|policy| policy.lighter()).map(|id| place(id).0);
+        let lighter = policy.and_then(|policy| policy.lighter()).map(|id| self.place(id).0);
         // A camera that is there already keeps its place on the new terms.
         let cameras = &self.config.load().cameras;
         for camera in pool.reports().iter().filter_map(|report| cameras.get(&report.camera)) {
@@ -211,10 +223,11 @@ impl Site {
             lighter,
             board: Arc::clone(&board),
             journal: self.links.journal.clone(),
+            bus: Arc::clone(&self.links.bus_feed),
             clock: Arc::clone(clock),
         });
-        if overload.is_none() {
-            board.no_policy();
+        if overload.is_none() && board.no_policy() {
+            self.links.bus_feed.model(&config.id, Health::Online, None);
         }
         board.follows(self.links.fanout.cascades().board(&config.id));
         let slots = SlotParts {
@@ -225,6 +238,7 @@ impl Site {
             board,
             journal: self.links.journal.clone(),
             clock: Arc::clone(clock),
+            canary: self.canary(&config.id),
         };
         children::model(&slots, overload, loaded)
     }
@@ -323,6 +337,7 @@ impl Site {
         self.links.fanout.cascades().configure(&new);
         self.links.rings.configure(&new);
         self.links.tables.set(&new.tables);
+        self.make_canaries(&new);
 
         // Against the direction of the data: who is fed goes after who feeds.
         for id in old.cameras.keys().filter(|id| !new.cameras.contains_key(*id)) {
@@ -358,7 +373,7 @@ impl Site {
         for (_, stream) in changed(&old.streams, &new.streams) {
             self.put(&self.streams, self.stream(stream)).await;
         }
-        for (id, model) in changed(&old.models, &new.models) {
+        for (id, model) in changed(&old.models, &new.models).filter(|(id, _)| !self.is_sent_back(id)) {
             if old.models.contains_key(id) {
                 self.swap(model);
             } else {
@@ -374,6 +389,8 @@ impl Site {
                 self.put(&self.cameras, spec).await;
             }
         }
+        self.place_canaries(&new);
+        self.keep_models(&new);
     }
 
     fn forget_camera(&self, id: &CameraId) {

@@ -33,7 +33,7 @@ use crate::{
     outboxes::{BUS, Outboxes},
     ports::Ports,
     rule::SilenceBoard,
-    site::{Groups, Links, Site},
+    site::{Groups, Links, Site, sent_back_before},
     store::{AlertDesk, Desk, StoreHandle, StoreSettings, StoreWriter, expire_evidence},
     uploader::{Pump, PumpBoard, PumpSettings, backoff, upload_failures},
     worker::Body,
@@ -167,6 +167,7 @@ pub async fn start(
     });
     let silences = Arc::new(SilenceBoard::default());
     take_up_silences(&silences, &store, &journal, clock.now()).await;
+    let sent_back = sent_back_before(&store, &journal).await;
 
     let names = ["uploaders", "rules", "streams", "models", "cameras"];
     let groups = names.map(|id| SupervisorSpec::new(id).start_concurrently());
@@ -196,6 +197,7 @@ pub async fn start(
         cameras: cameras.handle(),
     };
     let site = Site::new(config, links, handles);
+    site.remember_canaries(sent_back);
     site.populate();
 
     let mut root = root.child(writer).child(alerts).child(clips).child(housekeeping).child(failures).child(bus);

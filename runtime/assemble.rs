@@ -142,6 +142,7 @@ fn last_will(site: &SiteId, clock: &dyn Clock) -> anyhow::Result<BusMessage> {
         id: uuid::Uuid::now_v7(),
         site: site.clone(),
         camera: None,
+        model: None,
         ts: clock.now(),
         health: Health::Offline,
         reason: Some("the connection was lost without a word".to_owned()),

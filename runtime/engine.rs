@@ -81,7 +81,8 @@ impl EngineFactory for Engines {
         let input = detector.new_input();
         let instead = slot.fallback.filter(|_| fallback.is_some());
         let place = instead.map_or_else(String::new, |other| format!("on {other} instead of {}; ", slot.device));
-        let description = place + &describe(model, &guessed);
+        let note = session.note().map_or_else(String::new, |note| format!("; {note}"));
+        let description = place + &describe(model, &guessed) + &note;
         Ok(Box::new(VisionEngine { detector, session, input, description, fallback }))
     }
 }

@@ -9,14 +9,14 @@ use std::{
     sync::Arc,
 };
 
-use parapet_actors::model::{Engine, EngineError, EngineFactory};
+use parapet_actors::model::{Engine, EngineError, EngineFactory, ModelKeeper};
 use parapet_config::{Isolation, Model, SiteConfig, SlotConfig};
 use parapet_contracts::ports::inference::{InferenceError, InferencePort};
 use parapet_inference_ort::OrtInference;
 use parapet_inference_process::{ProcessInference, WorkerCommand};
 use parking_lot::Mutex;
 
-use crate::engine::Engines;
+use crate::{engine::Engines, kept::KeptModels};
 
 /// The hidden command that a model's process runs.
 pub(crate) const WORKER: &str = "inference-worker";
@@ -25,6 +25,7 @@ pub(crate) const WORKER: &str = "inference-worker";
 pub struct SiteEngines {
     library: Option<PathBuf>,
     cache: PathBuf,
+    kept: KeptModels,
     worker: WorkerCommand,
     processes: Mutex<Option<ProcessInference>>,
 }
@@ -43,7 +44,8 @@ impl SiteEngines {
         let worker = WorkerCommand::this_program(arguments);
         // Beside the store: it may go at any time, and is made again.
         let cache = site.store.path.with_file_name("cache");
-        Self { library: site.onnxruntime.clone(), cache, worker, processes: Mutex::default() }
+        let kept = KeptModels::new(site.store.path.with_file_name("kept"));
+        Self { kept, library: site.onnxruntime.clone(), cache, worker, processes: Mutex::default() }
     }
 
     /// Models whose processes are started by another program: for a program that is not `parapet` itself.
@@ -74,6 +76,11 @@ impl SiteEngines {
 
 impl EngineFactory for SiteEngines {
     fn build(&self, model: &Model, slot: &SlotConfig) -> Result<Box<dyn Engine>, EngineError> {
-        Engines::new(self.port(model.isolation)?).with_cache(self.cache.clone()).build(model, slot)
+        let model = self.kept.placed(model);
+        Engines::new(self.port(model.isolation)?).with_cache(self.cache.clone()).build(&model, slot)
+    }
+
+    fn keeper(&self) -> &dyn ModelKeeper {
+        &self.kept
     }
 }

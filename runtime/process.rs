@@ -2,6 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -52,11 +53,15 @@ const AFTER_THE_TREE: Duration = Duration::from_millis(2500);
 const SAME_WISH: Duration = Duration::from_millis(300);
 
 impl SiteProcess {
-    /// Opens everything and starts the site. `alerts` hears of each durable alert. Call it on the runtime.
+    /// Opens everything and starts the site, whose files lie in `folder`. `alerts` hears of each durable alert. Call it on the runtime.
     ///
     /// # Errors
     /// One sentence with the remedy for whatever can't be opened.
-    pub async fn start(config: SiteConfig, alerts: Option<Arc<dyn AlertObserver>>) -> anyhow::Result<Self> {
+    pub async fn start(
+        config: SiteConfig,
+        folder: &Path,
+        alerts: Option<Arc<dyn AlertObserver>>,
+    ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let listener = bind_http(config.site.http)?;
         let http = listener.local_addr()?;
@@ -75,7 +80,7 @@ impl SiteProcess {
         let reload = board.clone();
         let (shutdown, broker) = (config.site.shutdown, assembly.broker.clone());
         let site = topology::start(config, assembly.ports.clone(), journal.clone(), |site| {
-            vec![http_child(listener, AppState { site: Arc::clone(site), metrics, reload })]
+            vec![http_child(listener, AppState { site: Arc::clone(site), metrics, folder: folder.to_owned(), reload })]
         })
         .await?;
         site.links().bus_feed.site(Health::Online, None);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use parapet_contracts::{
-    CameraId, Clock, DetectionEvent, SiteId,
+    CameraId, Clock, DetectionEvent, ModelId, SiteId,
     status::{Health, PictureFault, StatusEvent},
     topics::Topic,
 };
@@ -63,23 +63,24 @@ impl BusFeed {
 
     /// Says how the site is.
     pub fn site(&self, health: Health, reason: Option<String>) {
-        self.say(&Topic::site_status(&self.site), self.status(None, health, reason, None));
+        self.say(&Topic::site_status(&self.site), self.status(health, reason));
+    }
+
+    /// Says how a model is.
+    pub fn model(&self, model: &ModelId, health: Health, reason: Option<String>) {
+        let event = StatusEvent { model: Some(model.clone()), ..self.status(health, reason) };
+        self.say(&Topic::model_status(&self.site, model), event);
     }
 
     /// Says how a camera is.
     pub fn camera(&self, camera: &CameraId, health: Health, reason: Option<String>, picture: Option<PictureFault>) {
-        self.say(&Topic::camera_status(&self.site, camera), self.status(Some(camera), health, reason, picture));
+        let event = StatusEvent { camera: Some(camera.clone()), picture, ..self.status(health, reason) };
+        self.say(&Topic::camera_status(&self.site, camera), event);
     }
 
-    fn status(
-        &self,
-        camera: Option<&CameraId>,
-        health: Health,
-        reason: Option<String>,
-        picture: Option<PictureFault>,
-    ) -> StatusEvent {
-        let (id, site, camera, ts) = (Uuid::now_v7(), self.site.clone(), camera.cloned(), self.clock.now());
-        StatusEvent { id, site, camera, ts, health, reason, picture }
+    fn status(&self, health: Health, reason: Option<String>) -> StatusEvent {
+        let (id, site, ts) = (Uuid::now_v7(), self.site.clone(), self.clock.now());
+        StatusEvent { id, site, camera: None, model: None, ts, health, reason, picture: None }
     }
 
     fn say(&self, topic: &Topic, event: StatusEvent) {

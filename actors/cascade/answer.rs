@@ -113,6 +113,7 @@ fn update(errand: &Errand) -> DetectionEvent {
         site: event.site.clone(),
         camera: event.camera.clone(),
         model: event.model.clone(),
+        answered_by: event.answered_by.clone(),
         frame: event.frame,
         ts: event.ts,
         ts_source: event.ts_source,

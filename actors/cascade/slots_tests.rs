@@ -121,6 +121,7 @@ async fn a_model_that_follows_holds_up_nobody_however_slow_it_is() {
             board: Arc::clone(&board),
             journal: journal.clone(),
             clock: Arc::clone(&clock),
+            canary: None,
         };
         root = root.child(children::model(&parts, None, Vec::new()));
         boards.push(board);

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::{
+    canary::{Canary, CanaryStatus},
     overload::OverloadStatus,
     pool::{FeedReport, ModelPool},
     shadow::{Shadow, ShadowStatus},
@@ -34,6 +35,7 @@ struct Inner {
     follows: Option<FollowBoard>,
     change: Option<ModelChange>,
     shadow: Option<Arc<Shadow>>,
+    canary: Option<Arc<Canary>>,
     /// Counts the changes of the model's file.
     changes: u64,
 }
@@ -86,6 +88,9 @@ pub struct ModelStatus {
     /// How it compares with the model that it is a shadow of; absent for a model that is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<ShadowStatus>,
+    /// How it fares in the place of the model that it is a canary of; absent for other models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryStatus>,
     /// What happened to each camera's frames.
     pub cameras: Vec<FeedStatus>,
 }
@@ -103,7 +108,7 @@ pub struct FeedStatus {
     pub late: u64,
     /// Of those that were taken, the ones that it failed on.
     pub failed: u64,
-    /// Frames that the overload policy gave to a lighter model.
+    /// Frames that went to another model: to a lighter one, as the overload policy says, or to a canary.
     pub passed_on: u64,
     /// Frames that were dropped, by reason. With those taken, passed on and waiting (one at most) they make up what was offered.
     pub dropped: BTreeMap<&'static str, u64>,
@@ -157,14 +162,29 @@ impl ModelBoard {
         current
     }
 
+    /// The model's file was refused before the process began: another one runs.
+    pub(crate) fn refused_before(&self, text: String) {
+        self.inner.lock().change = Some(ModelChange::Refused { text });
+    }
+
     /// What it is a shadow of, if it is one.
     pub(crate) fn shadow(&self, shadow: Option<Arc<Shadow>>) {
         self.inner.lock().shadow = shadow;
     }
 
-    /// The model has no overload policy any more.
-    pub(crate) fn no_policy(&self) {
-        self.inner.lock().overload = None;
+    /// What it is a canary of, if it is one.
+    pub(crate) fn canary(&self, canary: Option<Arc<Canary>>) {
+        self.inner.lock().canary = canary;
+    }
+
+    /// The model has no overload policy any more. True when something was given up.
+    pub(crate) fn no_policy(&self) -> bool {
+        self.inner.lock().overload.take().is_some_and(|overload| overload.step > 0)
+    }
+
+    /// Whether its overload policy gives something up now.
+    pub(super) fn gives_up(&self) -> bool {
+        self.inner.lock().overload.as_ref().is_some_and(|overload| overload.step > 0)
     }
 
     /// Whether the model follows others, and what it tells then.
@@ -195,6 +215,8 @@ impl ModelBoard {
         });
         let (cameras, waiting) = (cameras.collect(), self.pool.waiting());
         let last_frame_age_s = self.last_frame_age().map(|age| age.as_secs_f64());
+        let canary = self.inner.lock().canary.clone();
+        let canary = canary.map(|canary| canary.status());
         let inner = self.inner.lock();
         let mean = |sum: Duration| sum.as_secs_f64() * 1e3 / inner.inferences.max(1) as f64;
         ModelStatus {
@@ -212,6 +234,7 @@ impl ModelBoard {
             follows: inner.follows.as_ref().map(FollowBoard::status),
             change: inner.change.clone(),
             shadow: inner.shadow.as_ref().map(|shadow| shadow.status()),
+            canary,
             cameras,
         }
     }

@@ -39,7 +39,7 @@ impl FeedCounters {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Frames that the overload policy gave to a lighter model, which counts them as offered there.
+    /// Frames that went to another model, which counts them as offered there: to a lighter one, as the overload policy says, or to a canary.
     pub fn passed_on(&self) -> u64 {
         self.passed_on.load(Ordering::Relaxed)
     }

@@ -1,7 +1,9 @@
 //! An engine: one loaded model, from pictures to what is in them.
 
+use std::collections::BTreeSet;
+
 use parapet_config::{Model, SlotConfig};
-use parapet_contracts::{ErrorKind, Object, Picture, Region, ports::inference::InferenceError};
+use parapet_contracts::{ErrorKind, ModelId, Object, Picture, Region, ports::inference::InferenceError};
 
 /// Builds engines. Its calls block; they run on the slot's own thread.
 pub trait EngineFactory: Send + Sync {
@@ -10,6 +12,53 @@ pub trait EngineFactory: Send + Sync {
     /// # Errors
     /// When the model can't be loaded, or its settings don't fit it.
     fn build(&self, model: &Model, slot: &SlotConfig) -> Result<Box<dyn Engine>, EngineError>;
+
+    /// What keeps the files of models that were good; nothing, unless it says otherwise.
+    fn keeper(&self) -> &dyn ModelKeeper {
+        &NothingKept
+    }
+}
+
+/// Keeps the files of models that were good: what their slots start from while the files on the disk are others, which were refused. Its calls
+/// block.
+pub trait ModelKeeper: Send + Sync {
+    /// For a model whose file was refused before the process began: the digest of the file that was good, which can be loaded, and why the other one
+    /// was refused.
+    fn instead(&self, model: &Model) -> Option<(String, String)>;
+
+    /// A slot has loaded this model, and it could look.
+    ///
+    /// # Errors
+    /// One sentence that says why its file is not kept, and what follows.
+    fn good(&self, model: &Model) -> Result<(), String>;
+
+    /// This model was refused in the place of one that runs.
+    ///
+    /// # Errors
+    /// One sentence that says why that is not remembered.
+    fn refused(&self, model: &Model, why: &str) -> Result<(), String>;
+
+    /// There are no other models any more.
+    fn keep_only(&self, models: &BTreeSet<ModelId>);
+}
+
+/// Keeps nothing.
+struct NothingKept;
+
+impl ModelKeeper for NothingKept {
+    fn instead(&self, _: &Model) -> Option<(String, String)> {
+        None
+    }
+
+    fn good(&self, _: &Model) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn refused(&self, _: &Model, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn keep_only(&self, _: &BTreeSet<ModelId>) {}
 }
 
 /// One loaded model, owned by one slot.

@@ -8,6 +8,7 @@ use parapet_contracts::{CameraId, Frame, ModelId, stats::DropReason};
 
 use super::{
     admission::{Limit, Thinning},
+    canary::CanaryWay,
     counters::FeedCounters,
     feed::{Feed, Terms},
     job::{Job, Purpose, Receipt},
@@ -32,6 +33,8 @@ pub(super) struct FeedState {
     waiting: Option<(Frame, Duration)>,
     /// Its place at the lighter model, while that stands in.
     pub lighter: Option<Feed>,
+    /// Its place at a canary, when it is one of its cameras.
+    pub canary: Option<CanaryWay>,
 }
 
 impl FeedState {
@@ -69,7 +72,7 @@ pub(super) enum Fate {
     },
     /// It is counted, and handed back.
     Dropped(Frame),
-    /// The lighter model looks at it instead.
+    /// The lighter model looks at it instead, or a canary.
     PassOn(Feed, Frame),
 }
 
@@ -107,6 +110,7 @@ impl Feeds {
                 thinning: Thinning::default(),
                 waiting: None,
                 lighter: None,
+                canary: None,
             }
         });
         feed.limit.set(terms.max_fps);
@@ -141,6 +145,12 @@ impl Feeds {
         feed.counters.count_offered();
         let low = feed.priority == Priority::Low;
         let within = feed.limit.admit(now);
+        // What the canary looks at is no load here, so that nothing of it is given up here either.
+        let canary = feed.canary.as_ref().filter(|way| within && way.canary.takes_frames());
+        if let Some(way) = canary.filter(|_| feed.waiting.is_none()) {
+            feed.counters.count_passed_on();
+            return Ok(Fate::PassOn(way.feed.clone(), frame));
+        }
         if within {
             *(if low { &mut self.totals.wanted_low } else { &mut self.totals.wanted }) += 1;
         }
@@ -197,6 +207,14 @@ impl Feeds {
         match self.by_key.get(key).and_then(|index| self.slab[*index].as_mut()) {
             Some(feed) => std::mem::replace(&mut feed.lighter, lighter),
             None => lighter,
+        }
+    }
+
+    /// Tells a feed the way to a canary, or that there is none. Returns the way that leads nowhere now, as above.
+    pub(super) fn set_canary(&mut self, key: &FeedKey, canary: Option<CanaryWay>) -> Option<CanaryWay> {
+        match self.by_key.get(key).and_then(|index| self.slab[*index].as_mut()) {
+            Some(feed) => std::mem::replace(&mut feed.canary, canary),
+            None => canary,
         }
     }
 

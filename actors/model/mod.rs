@@ -6,6 +6,7 @@
 mod admission;
 mod batch;
 mod board;
+mod canary;
 mod counters;
 mod engine;
 mod feed;
@@ -24,8 +25,10 @@ mod sitting;
 mod slot;
 
 pub use board::{FeedStatus, ModelBoard, ModelChange, ModelStatus};
+pub(crate) use canary::Placed;
+pub use canary::{Canary, CanaryState, CanaryStatus, SentBack};
 pub use counters::FeedCounters;
-pub use engine::{Engine, EngineError, EngineFactory, NullEngine, Seen, SeenKind, View};
+pub use engine::{Engine, EngineError, EngineFactory, ModelKeeper, NullEngine, Seen, SeenKind, View};
 pub use feed::{Feed, Terms};
 pub use in_flight::InFlight;
 pub(crate) use job::Promised;
@@ -34,6 +37,7 @@ pub use loaded::{Loaded, try_out};
 pub use overload::{OverloadParts, OverloadStatus, keep_to_policy};
 pub use pool::{FeedReport, ModelPool, Seat};
 pub use profile::Profile;
+pub(crate) use schedule::{FeedIndex, Schedule};
 pub use shadow::{Shadow, ShadowStatus, Shadows};
 pub use sitting::Work;
 pub use slot::{Slot, SlotParts};

@@ -11,9 +11,10 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{
     batch::{self, Arrivals, Close},
+    canary::{CanaryWay, Placed},
     counters::FeedCounters,
     feed::{Feed, Terms},
-    feeds::{Fate, Feeds, Totals},
+    feeds::{Fate, FeedState, Feeds, Totals},
     job::Job,
     overload::Plan,
     profile::Profile,
@@ -91,8 +92,9 @@ impl ModelPool {
             let State { feeds, schedule, .. } = &mut *self.state.lock();
             feeds.leave(&(camera.clone(), asked.clone()), schedule)
         };
-        if let Some(lighter) = left.and_then(|feed| feed.lighter) {
-            lighter.pool.leave_for(camera, asked);
+        let ways = left.map(|feed| [feed.lighter, feed.canary.map(|way| way.feed)]);
+        for way in ways.into_iter().flatten().flatten() {
+            way.pool.leave_for(camera, asked);
         }
     }
 
@@ -141,7 +143,7 @@ impl ModelPool {
 
     /// What happened at each feed, by camera.
     pub fn reports(&self) -> Vec<FeedReport> {
-        let report = |feed: &super::feeds::FeedState| FeedReport {
+        let report = |feed: &FeedState| FeedReport {
             camera: feed.key.0.clone(),
             asked: feed.key.1.clone(),
             counters: Arc::clone(&feed.counters),
@@ -183,6 +185,31 @@ impl ModelPool {
                 old.pool.leave_for(&key.0, &key.1);
             }
         }
+    }
+
+    /// Lets a canary look at its cameras in this model's place, and at no others; at none when there is no canary.
+    pub(crate) fn place_canary(&self, placed: Option<&Placed>) {
+        let own = |feed: &&FeedState| feed.key.1 == self.model;
+        let feeds: Vec<_> =
+            self.state.lock().feeds.iter().filter(own).map(|feed| (feed.key.clone(), feed.terms())).collect();
+        for (key, terms) in feeds {
+            // One lock at a time, as above.
+            let way = placed.filter(|placed| placed.cameras.contains(&key.0)).map(|placed| CanaryWay {
+                canary: Arc::clone(&placed.canary),
+                feed: placed.pool.join_for(&key.0, &key.1, terms),
+            });
+            let pool = way.as_ref().map(|way| Arc::clone(&way.feed.pool));
+            let old = self.state.lock().feeds.set_canary(&key, way);
+            // When it is the same pool, the new way leads there as well.
+            if let Some(old) = old.filter(|old| pool.is_none_or(|pool| !Arc::ptr_eq(&pool, &old.feed.pool))) {
+                old.feed.pool.leave_for(&key.0, &key.1);
+            }
+        }
+    }
+
+    /// What a look takes at the fastest of its slots; `None` while there is none, or nothing is known of it.
+    pub(super) fn look_time(&self) -> Option<Duration> {
+        self.state.lock().seats.fastest().filter(|time| !time.is_zero())
     }
 
     /// Gives everything back: no policy holds any more.

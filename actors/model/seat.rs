@@ -88,8 +88,13 @@ impl Seats {
     /// The pace of a slot next to the others; `None` when another has its place.
     pub(super) fn pace(&self, seat: SeatNumber) -> Option<Pace> {
         let own = self.seats.get(&seat)?.one;
-        let fastest = self.seats.values().map(|seated| seated.one).min().unwrap_or(own);
+        let fastest = self.fastest().unwrap_or(own);
         Some(Pace { own, fastest })
+    }
+
+    /// What a look at one view takes at the fastest.
+    pub(super) fn fastest(&self) -> Option<Duration> {
+        self.seats.values().map(|seated| seated.one).min()
     }
 
     /// Views a second that all slots together get through; infinite while nothing is known of one.

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use super::{
     board::ModelBoard,
+    canary::Canary,
     engine::{Engine, EngineError, EngineFactory, Seen, View},
     in_flight::InFlight,
     job::{Job, Purpose},
@@ -22,7 +23,7 @@ use super::{
     sitting::{Sitting, Work},
 };
 use crate::{
-    fanout::Fanout,
+    fanout::{Answering, Fanout},
     journal::{Failure, Journal},
     observation::Steps,
     worker::{Body, LoopResult, Ready, Stop},
@@ -48,6 +49,8 @@ pub struct SlotParts {
     pub journal: Journal,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// What judges it, when the model is a canary.
+    pub canary: Option<Arc<Canary>>,
 }
 
 /// One slot.
@@ -74,21 +77,37 @@ impl Slot {
 
     fn run(self, stop: &Stop, ready: Ready) -> LoopResult {
         let mut meters = SlotMeters::new(&self.parts.model.id);
-        for _ in 0..self.in_flight.give_up() {
+        let hung = self.in_flight.give_up();
+        for _ in 0..hung {
             self.parts.board.failed();
             meters.failed(HUNG);
+        }
+        if self.in_flight.begins_again() {
+            self.send_back(|| match hung {
+                0 => format!("{} had to start anew", self.actor),
+                _ => format!("a look of {} never came back", self.actor),
+            });
         }
         // Taken by the first incarnation: one that comes after a failure loads anew.
         let spare = self.spare.lock().take();
         let loaded = spare.map_or_else(|| self.load(), Ok);
-        let Loaded { mut engine, profile } = loaded.map_err(|error| error.text)?;
+        let Loaded { mut engine, profile } = loaded.map_err(|error| {
+            self.send_back(|| format!("it can't be loaded: {}", error.text));
+            error.text
+        })?;
         if let Some(text) = engine.fallback() {
             self.parts.journal.report(Failure::new(&*self.actor, "fallback", text));
         }
         self.parts.board.loaded(engine.description());
+        if let Err(text) = self.parts.engines.keeper().good(&self.parts.model) {
+            self.parts.journal.report(Failure::new(&*self.actor, "kept", text));
+        }
         let (one, batch) = (profile.predict(1), profile.best());
         tracing::info!(actor = %self.actor, ?one, batch, "{}", engine.description());
         let mut seat = self.parts.work.sit(&self.actor, profile);
+        if let Some(canary) = &self.parts.canary {
+            canary.opens();
+        }
         ready.tell();
         while !stop.is_set() {
             self.heartbeat.idle();
@@ -99,6 +118,13 @@ impl Slot {
             }
         }
         Ok(())
+    }
+
+    /// A canary that can't be relied on looks no more.
+    fn send_back(&self, why: impl FnOnce() -> String) {
+        if let Some(canary) = &self.parts.canary {
+            canary.send_back(why());
+        }
     }
 
     fn load(&self) -> Result<Loaded, EngineError> {
@@ -152,9 +178,15 @@ impl Slot {
             meters.refused(reason, count);
         }
         self.parts.board.looked(seen.objects.len(), &seen.refused, waited, busy);
+        if let Some(canary) = &self.parts.canary {
+            canary.saw(&seen, busy);
+        }
         let steps = Steps { decoded: job.frame.decoded_at, taken: times.taken, inferred: times.inferred };
         match job.purpose {
-            Purpose::Frame { asked, .. } => self.parts.fanout.seen(&asked, &job.frame, seen.objects, steps),
+            Purpose::Frame { asked, .. } => {
+                let who = Answering { asked: &asked, looked: &self.parts.model.id };
+                self.parts.fanout.seen(who, &job.frame, seen.objects, steps);
+            }
             Purpose::Crop(errand) => self.parts.fanout.answered(*errand, seen, &job.frame, steps),
         }
     }
@@ -163,6 +195,9 @@ impl Slot {
     fn failed(&self, error: EngineError, meters: &mut SlotMeters) -> LoopResult {
         self.parts.board.failed();
         meters.failed(error.code);
+        if let Some(canary) = &self.parts.canary {
+            canary.failed(&error);
+        }
         if error.kind == ErrorKind::Fatal {
             return Err(error.text);
         }

@@ -195,6 +195,7 @@ async fn start(script: Script) -> Fixture {
         track: true,
         after: None,
         shadow: None,
+        canary: None,
         isolation: Isolation::default(),
         hung_after: Duration::from_millis(300),
     });
@@ -206,6 +207,7 @@ async fn start(script: Script) -> Fixture {
         board: Arc::clone(&board),
         journal: journal.clone(),
         clock,
+        canary: None,
     };
     let root = SupervisorSpec::new("site").child(children::model(&parts, None, Vec::new())).start().await.unwrap();
     Fixture { script, pool, board, journal, root }

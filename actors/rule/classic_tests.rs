@@ -61,6 +61,7 @@ fn seen(at: f64, objects: Vec<Object>) -> Arc<DetectionEvent> {
         site: SiteId::new("s").unwrap(),
         camera: camera("gate"),
         model: ModelId::new("people").unwrap(),
+        answered_by: None,
         frame: 0,
         ts: Timestamp::from_millisecond(NOON * 1000 + (at * 1e3) as i64).unwrap(),
         ts_source: TimeSource::Pts,

@@ -2,11 +2,12 @@
 //!
 //! It promises: the new one is loaded and checked beside the old one, which looks at frames meanwhile; one that can't be loaded, doesn't
 //! fit its settings, or answers nonsense changes nothing that runs, and that is told in the log, the journal and the status; when a file
-//! changes again before that is done, only its last state counts.
+//! changes again before that is done, only its last state counts; what was refused is not what a slot starts anew from, also after a restart of the site.
 
 use std::{sync::Arc, time::Duration};
 
-use parapet_config::Model;
+use parapet_config::{Model, SiteConfig};
+use parapet_contracts::status::Health;
 use tokio::sync::oneshot;
 
 use super::Site;
@@ -20,6 +21,23 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Site {
+    /// The model that runs first: the one that its file declares; or, when its .onnx file was refused before the process began, with the one that was
+    /// good, until the file changes.
+    pub(super) fn first(&self, model: &Arc<Model>) -> Arc<Model> {
+        let Some((digest, why)) = self.links.ports.engines.keeper().instead(model) else { return Arc::clone(model) };
+        let text = format!("its file was refused before the site was started anew, the last good one goes on: {why}");
+        self.place(&model.id).1.refused_before(text.clone());
+        self.links.bus_feed.model(&model.id, Health::Degraded, Some(text.clone()));
+        self.links.journal.report(Failure::new(format!("models/{}", model.id), "change", text));
+        Arc::new(Model { digest: Some(digest), ..Model::clone(model) })
+    }
+
+    /// Keeps no files of models that are gone.
+    pub(super) fn keep_models(&self, config: &SiteConfig) {
+        let (engines, models) = (Arc::clone(&self.links.ports.engines), config.models.keys().cloned().collect());
+        drop(tokio::task::spawn_blocking(move || engines.keeper().keep_only(&models)));
+    }
+
     /// Begins to load a changed model, and returns at once.
     pub(super) fn swap(self: &Arc<Self>, model: &Arc<Model>) {
         let Some(board) = self.boards.read().models.get(&model.id).map(|(_, board)| Arc::clone(board)) else { return };
@@ -27,7 +45,7 @@ impl Site {
         tokio::spawn(async move {
             let outcome = match site.tried(&model).await {
                 Ok(loaded) => site.take_over(&model, &board, number, loaded).await,
-                Err(text) => site.refuse(&model, &board, number, &text),
+                Err(text) => site.refuse(&model, &board, number, &text).await,
             };
             metrics::counter!("parapet_model_changes_total", "model" => model.id.to_string(), "outcome" => outcome)
                 .increment(1);
@@ -69,15 +87,26 @@ impl Site {
         }
         // The old slots end with what they look at just now; a frame that comes in between waits for a new one, which is ready.
         self.put(&self.models, self.model(model, loaded)).await;
+        self.links.bus_feed.model(&model.id, Health::Online, None);
         tracing::info!(model = %model.id, "the changed model has taken the place of the one before");
         "swapped"
     }
 
-    fn refuse(&self, model: &Arc<Model>, board: &Arc<ModelBoard>, number: u64, text: &str) -> &'static str {
+    async fn refuse(&self, model: &Arc<Model>, board: &Arc<ModelBoard>, number: u64, text: &str) -> &'static str {
+        let engines = Arc::clone(&self.links.ports.engines);
+        let (refused, why) = (Arc::clone(model), text.to_owned());
+        let kept = tokio::task::spawn_blocking(move || engines.keeper().refused(&refused, &why)).await;
+        if let Ok(Err(text)) = kept {
+            self.links.journal.report(Failure::new(format!("models/{}", model.id), "kept", text));
+        }
         let text = format!("the changed model can't be used, the one before goes on: {text}");
         if !board.changed(number, Some(ModelChange::Refused { text: text.clone() })) {
             return "superseded";
         }
+        if let Some(canary) = self.canary(&model.id).filter(|canary| canary.model() == model) {
+            canary.send_back(text.clone());
+        }
+        self.links.bus_feed.model(&model.id, Health::Degraded, Some(text.clone()));
         self.links.journal.report(Failure::new(format!("models/{}", model.id), "change", text));
         "refused"
     }

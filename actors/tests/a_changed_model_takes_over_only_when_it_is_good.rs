@@ -3,78 +3,31 @@
 //! (what a GPU's driver would say is said by a fake of the inference port's error: there is no GPU here).
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+mod support;
+
+use std::{path::Path, sync::Arc, time::Duration};
 
 use parapet_actors::{
     journal::Journal,
     model::{Engine, EngineError, EngineFactory, ModelChange, ModelStatus, Seen, View},
-    ports::{Ports, SinkFactory},
     site::Site,
-    store::{AlertObserver, Timeline},
     topology,
 };
-use parapet_config::{Model, Secrets, SiteConfig, SlotConfig, Uploader, load};
+use parapet_config::{Model, SlotConfig};
 use parapet_contracts::{
-    Alert, CaptureTime, Clock, ErrorKind, ErrorRecord, ModelId, SystemClock, TimeSource, Timestamp,
-    camera::SourceSpec,
+    ErrorKind, ModelId, SystemClock,
     ports::{
         inference::InferenceError,
-        media::{Attention, MediaError, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
-        probe::NoProbe,
-        sink::SinkPort,
-        store::{ErrorQuery, JournalFile, StoreError, StorePort},
+        store::{ErrorQuery, StorePort},
     },
 };
 use parapet_supervision::NodeState;
 use parapet_testkit::{
-    MemoryBus, MemoryClips, MemoryEvidence, MemoryStore,
-    media::grey,
+    MemoryBus, MemoryStore,
     wait::{PATIENCE, until_async},
 };
 use parking_lot::{Condvar, Mutex};
-
-/// A camera that sends 50 frames a second for as long as it is open.
-struct Cameras;
-
-struct Playing(Arc<AtomicBool>);
-
-impl MediaPort for Cameras {
-    fn open(&self, _: &SourceSpec, sink: Arc<dyn MediaSink>) -> Result<Box<dyn MediaStream>, MediaError> {
-        let open = Arc::new(AtomicBool::new(true));
-        let playing = Arc::clone(&open);
-        std::thread::spawn(move || {
-            let mut index = 0;
-            while playing.load(Ordering::SeqCst) {
-                let capture = CaptureTime { at: Timestamp::now(), source: TimeSource::Pts };
-                sink.frame(MediaFrame { index, pts: index as f64 / 50.0, capture, picture: grey(8, 8) });
-                index += 1;
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        });
-        Ok(Box::new(Playing(open)))
-    }
-}
-
-impl MediaStream for Playing {
-    fn stats(&self) -> MediaStats {
-        MediaStats::default()
-    }
-
-    fn set_attention(&self, _: Attention) {}
-}
-
-impl Drop for Playing {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::SeqCst);
-    }
-}
+use support::{config, ports, write};
 
 /// Engines that do what the first label of their model says, and note under which label each frame of a camera was looked at.
 #[derive(Clone, Default)]
@@ -150,29 +103,6 @@ impl Engine for Looker {
     }
 }
 
-/// What no scenario here uses.
-struct Nothing;
-
-impl SinkFactory for Nothing {
-    fn build(&self, _: &Uploader) -> Result<Arc<dyn SinkPort>, String> {
-        Err("no sinks here".to_owned())
-    }
-}
-
-impl AlertObserver for Nothing {
-    fn durable(&self, _: &Alert, _: &Timeline) {}
-}
-
-impl JournalFile for Nothing {
-    fn append(&self, _: &ErrorRecord) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn take_in(&self, _: &dyn StorePort) -> Result<usize, StoreError> {
-        Ok(0)
-    }
-}
-
 struct Running {
     folder: tempfile::TempDir,
     site: Arc<Site>,
@@ -180,18 +110,8 @@ struct Running {
     store: Arc<MemoryStore>,
 }
 
-fn write(folder: &Path, name: &str, text: &str) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
-}
-
 fn model(folder: &Path, id: &str, label: &str) {
     write(folder, &format!("models/{id}.yaml"), &format!("file: models/people.onnx\nlabels: [{label}]\n"));
-}
-
-fn config(folder: &Path) -> SiteConfig {
-    load(folder, &NoProbe, &Secrets::standard()).unwrap_or_else(|e| panic!("{e}")).config
 }
 
 /// A site with a model `people` at `gate`, and another at `dock`.
@@ -203,22 +123,10 @@ async fn start() -> Running {
     model(folder.path(), "other", "other");
     write(folder.path(), "cameras/gate.yaml", "source: rtsp://camera/stream\nmodels: [people]\n");
     write(folder.path(), "cameras/dock.yaml", "source: rtsp://camera/stream\nmodels: [other]\n");
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (script, store) = (Scripted::default(), Arc::new(MemoryStore::new()));
-    let ports = Ports {
-        media: Arc::new(Cameras),
-        engines: Arc::new(script.clone()),
-        store: store.clone(),
-        journal_file: Arc::new(Nothing),
-        clips: Arc::new(MemoryClips),
-        evidence: Arc::new(MemoryEvidence::new()),
-        bus: Arc::new(MemoryBus::new()),
-        lines: Arc::new(parapet_testkit::MemoryLines::default()),
-        sinks: Arc::new(Nothing),
-        alerts: Arc::new(Nothing),
-        clock: Arc::clone(&clock),
-    };
-    let site = topology::start(config(folder.path()), ports, Journal::new(clock), |_| Vec::new()).await.unwrap();
+    let ports = ports(50, Arc::new(script.clone()), store.clone(), Arc::new(MemoryBus::new()));
+    let journal = Journal::new(Arc::new(SystemClock::new()));
+    let site = topology::start(config(folder.path()), ports, journal, |_| Vec::new()).await.unwrap();
     assert_eq!(site.settled(PATIENCE).await, [] as [String; 0]);
     let running = Running { folder, site, script, store };
     running.looks_again("one").await;

@@ -2,11 +2,12 @@
 //! and that all of it comes back. A whole site with fakes of its ports; the engines take as long as the test says.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod support;
+
 use std::{
-    path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -14,30 +15,20 @@ use std::{
 use parapet_actors::{
     journal::Journal,
     model::{Engine, EngineError, EngineFactory, ModelStatus, Seen, View},
-    ports::{Ports, SinkFactory},
     site::Site,
-    store::{AlertObserver, Timeline},
     topology,
 };
-use parapet_config::{Model, Secrets, SlotConfig, Uploader, load};
-use parapet_contracts::{
-    Alert, CaptureTime, Clock, ErrorRecord, SystemClock, TimeSource, Timestamp,
-    camera::SourceSpec,
-    ports::{
-        media::{Attention, MediaError, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
-        probe::NoProbe,
-        sink::SinkPort,
-        store::{ErrorQuery, JournalFile, StoreError, StorePort},
-    },
-};
+use parapet_config::{Model, SlotConfig};
+use parapet_contracts::{Clock, Object, SystemClock, ports::store::ErrorQuery};
 use parapet_testkit::{
-    MemoryBus, MemoryClips, MemoryEvidence, MemoryStore,
-    media::grey,
+    MemoryBus, MemoryStore,
     wait::{PATIENCE, until_async},
 };
+use serde_json::Value;
+use support::{config, ports, write};
 
 /// Frames a second of each camera.
-const FPS: u64 = 10;
+const FPS: u32 = 10;
 /// Cameras; the last three are of low priority.
 const CAMERAS: usize = 11;
 
@@ -49,43 +40,6 @@ overload:
   after: 1s
   recover_after: 1s
 ";
-
-/// Cameras that send frames as fast as the clock on the wall, as long as they are open.
-struct Cameras;
-
-struct Playing(Arc<AtomicBool>);
-
-impl MediaPort for Cameras {
-    fn open(&self, _: &SourceSpec, sink: Arc<dyn MediaSink>) -> Result<Box<dyn MediaStream>, MediaError> {
-        let open = Arc::new(AtomicBool::new(true));
-        let playing = Arc::clone(&open);
-        std::thread::spawn(move || {
-            let mut index = 0;
-            while playing.load(Ordering::SeqCst) {
-                let capture = CaptureTime { at: Timestamp::now(), source: TimeSource::Pts };
-                let pts = index as f64 / FPS as f64;
-                sink.frame(MediaFrame { index, pts, capture, picture: grey(8, 8) });
-                index += 1;
-                std::thread::sleep(Duration::from_secs(1) / FPS as u32);
-            }
-        });
-        Ok(Box::new(Playing(open)))
-    }
-}
-
-impl MediaStream for Playing {
-    fn stats(&self) -> MediaStats {
-        MediaStats::default()
-    }
-
-    fn set_attention(&self, _: Attention) {}
-}
-
-impl Drop for Playing {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::SeqCst);
-    }
-}
 
 /// What a look takes, in milliseconds.
 #[derive(Clone, Default)]
@@ -106,7 +60,8 @@ impl EngineFactory for Pace {
 impl Engine for Slow {
     fn look(&mut self, views: &[View<'_>]) -> Vec<Result<Seen, EngineError>> {
         std::thread::sleep(Duration::from_millis(self.0.load(Ordering::SeqCst)));
-        views.iter().map(|_| Ok(Seen::default())).collect()
+        let thing = || Object::new("thing", 0, 0.9, [1.0, 1.0, 5.0, 5.0].into());
+        views.iter().map(|_| Ok(Seen { objects: vec![thing()], ..Seen::default() })).collect()
     }
 
     fn description(&self) -> String {
@@ -114,36 +69,7 @@ impl Engine for Slow {
     }
 }
 
-/// What the test does not use.
-struct Nothing;
-
-impl SinkFactory for Nothing {
-    fn build(&self, _: &Uploader) -> Result<Arc<dyn SinkPort>, String> {
-        Err("no sinks here".to_owned())
-    }
-}
-
-impl AlertObserver for Nothing {
-    fn durable(&self, _: &Alert, _: &Timeline) {}
-}
-
-impl JournalFile for Nothing {
-    fn append(&self, _: &ErrorRecord) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn take_in(&self, _: &dyn StorePort) -> Result<usize, StoreError> {
-        Ok(0)
-    }
-}
-
-fn write(folder: &Path, name: &str, text: &str) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
-}
-
-async fn start(pace: &Pace, journal: Journal) -> Arc<Site> {
+async fn start(pace: &Pace, bus: &Arc<MemoryBus>, journal: Journal) -> Arc<Site> {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "site.yaml", "site: {id: yard}\n");
     write(folder.path(), "p.onnx", "x");
@@ -154,21 +80,16 @@ async fn start(pace: &Pace, journal: Journal) -> Arc<Site> {
         let text = format!("source: rtsp://camera/stream\nmodels: [people]\npriority: {priority}\n");
         write(folder.path(), &format!("cameras/c{camera}.yaml"), &text);
     }
-    let config = load(folder.path(), &NoProbe, &Secrets::standard()).unwrap_or_else(|e| panic!("{e}")).config;
-    let ports = Ports {
-        media: Arc::new(Cameras),
-        engines: Arc::new(pace.clone()),
-        store: Arc::new(MemoryStore::new()),
-        journal_file: Arc::new(Nothing),
-        clips: Arc::new(MemoryClips),
-        evidence: Arc::new(MemoryEvidence::new()),
-        bus: Arc::new(MemoryBus::new()),
-        sinks: Arc::new(Nothing),
-        lines: Arc::new(parapet_testkit::MemoryLines::default()),
-        alerts: Arc::new(Nothing),
-        clock: Arc::new(SystemClock::new()),
-    };
-    topology::start(config, ports, journal, |_| Vec::new()).await.unwrap()
+    let ports = ports(FPS, Arc::new(pace.clone()), Arc::new(MemoryStore::new()), Arc::clone(bus) as _);
+    topology::start(config(folder.path()), ports, journal, |_| Vec::new()).await.unwrap()
+}
+
+/// The data of all that was published on topics with this end.
+fn published(bus: &MemoryBus, end: &str) -> Vec<Value> {
+    let messages = bus.published().into_iter().filter(|published| published.message.topic.ends_with(end));
+    messages
+        .map(|published| serde_json::from_slice::<Value>(&published.message.payload).unwrap()["data"].take())
+        .collect()
 }
 
 fn status(site: &Site, model: &str) -> ModelStatus {
@@ -197,7 +118,8 @@ async fn a_site_of_eleven_cameras_degrades_in_the_declared_order_and_recovers() 
     // 110 frames a second are wanted, and two slots look at 2,000.
     pace.people.store(1, Ordering::SeqCst);
     pace.small.store(1, Ordering::SeqCst);
-    let site = start(&pace, Journal::new(Arc::clone(&clock))).await;
+    let bus = Arc::new(MemoryBus::new());
+    let site = start(&pace, &bus, Journal::new(Arc::clone(&clock))).await;
     until_async("every camera is looked at", PATIENCE, || {
         let people = status(&site, "people");
         people.cameras.len() == CAMERAS && people.cameras.iter().all(|feed| feed.taken > 5)
@@ -228,6 +150,14 @@ async fn a_site_of_eleven_cameras_degrades_in_the_declared_order_and_recovers() 
     let small = status(&site, "people-small").cameras;
     assert!(small.iter().all(|feed| feed.stands_in_for.as_deref() == Some("people")));
     assert_eq!(dropped(&status(&site, "people"), "shed", 0..CAMERAS), 0);
+    // What it sees goes out under the name that the cameras asked, and says who looked.
+    until_async("events say who looked", PATIENCE, || {
+        published(&bus, "/detections").iter().any(|event| event["answered_by"] == "people-small")
+    })
+    .await;
+    let events = published(&bus, "/detections");
+    assert!(events.iter().all(|event| event["model"] == "people"));
+    assert!(events[0]["answered_by"].is_null(), "it looked itself at first");
 
     // That one looks at 20, too: three cameras of low priority are left out, and the others go on.
     pace.small.store(50, Ordering::SeqCst);
@@ -247,10 +177,29 @@ async fn a_site_of_eleven_cameras_degrades_in_the_declared_order_and_recovers() 
     })
     .await;
 
+    // And each is published: the last one stays for whoever comes later.
+    until_async("the model is told to be degraded", PATIENCE, || {
+        published(&bus, "/models/people/status").last().is_some_and(|status| {
+            status["health"] == "degraded"
+                && status["reason"].as_str().is_some_and(|reason| reason.contains("are left out"))
+        })
+    })
+    .await;
+
     // There is room again: everything comes back, and stays.
     pace.people.store(1, Ordering::SeqCst);
     pace.small.store(1, Ordering::SeqCst);
     given_up(&site, &[]).await;
+    until_async("each step back is told", PATIENCE, || {
+        let told = site.links().store.port().errors(&query).unwrap().items;
+        let over = |part: &str| told.iter().any(|record| record.kind == "overload_over" && record.text.contains(part));
+        let health = published(&bus, "/models/people/status").last().map(|status| status["health"].clone());
+        over("people-small looks")
+            && over("lowered to 75 %")
+            && over("nothing is given up any more")
+            && health == Some("online".into())
+    })
+    .await;
     let before = status(&site, "people").cameras;
     until_async("every camera is looked at again", PATIENCE, || {
         status(&site, "people").cameras.iter().zip(&before).all(|(now, then)| now.taken > then.taken + 5)

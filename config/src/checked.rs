@@ -289,6 +289,8 @@ pub struct Model {
     pub after: Option<Follow>,
     /// What it is compared with; `None` for a model that is used.
     pub shadow: Option<Shadow>,
+    /// In whose place it looks; `None` for a model that cameras list.
+    pub canary: Option<Canary>,
     /// Where its slots run.
     pub isolation: Isolation,
     /// An inference that takes longer counts as hung.
@@ -348,6 +350,19 @@ pub struct Shadow {
     pub of: ModelId,
     /// The share of its frames that the shadow looks at, above 0 to 1.
     pub share: f64,
+}
+
+/// A model that looks in the place of another one, at a share of its cameras.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Canary {
+    /// The model that cameras use.
+    pub of: ModelId,
+    /// The share of its cameras that the canary looks at, above 0 to 1.
+    pub share: f64,
+    /// Of its last 100 looks so many may fail.
+    pub most_failures: u32,
+    /// So long its looks may take in the mean; `None`: three times as long as those of the other one.
+    pub look_within: Option<Duration>,
 }
 
 /// Where a slot runs its model.

@@ -88,6 +88,7 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
     check::lighter_models(&mut models, &checked_models, &context);
     check::follows(&mut models, &checked_models, &context);
     check::shadows(&mut models, &checked_models, &context);
+    check::canaries(&mut models, &checked_models, &context);
     let checked_cameras = map(&mut cameras, |id, document| check::camera(document, id, &mut context));
     let checked_rules = map(&mut rules, |id, document| check::rule(document, id, &context));
     check::circles(&mut rules, &checked_rules);

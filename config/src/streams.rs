@@ -2,7 +2,7 @@
 //!
 //! Every site has `detections` (a row for each object of each frame), `frames` (a row for each frame, also when nothing was
 //! seen), `tracks` (a row for each track that is new, goes on or ends in a frame), `updates` (a row for each thing that a following
-//! model says of an object), `status` (a row when a camera or the site fares otherwise than before) and `alerts` (a row for each
+//! model says of an object), `status` (a row when a camera, a model or the site fares otherwise than before) and `alerts` (a row for each
 //! alert of another rule, and for what becomes of it). Their columns are those of `docs/events.md` and `docs/rules.md`; whoever
 //! feeds an engine fills exactly them. Besides there are the streams and tables that a site declares.
 
@@ -26,7 +26,7 @@ pub const DETECTIONS: &str = "detections";
 pub const FRAMES: &str = "frames";
 /// One row for each change of a track: it is new, it was seen again, it ended.
 pub const TRACKS: &str = "tracks";
-/// One row when a camera or the site fares otherwise than before.
+/// One row when a camera, a model or the site fares otherwise than before.
 pub const STATUS: &str = "status";
 /// One row for each alert of another rule, and for what becomes of it.
 pub const ALERTS: &str = "alerts";
@@ -92,6 +92,7 @@ pub fn catalog() -> Catalog {
             ("site", Type::String),
             ("camera", Type::String),
             ("model", Type::String),
+            ("answered_by", Type::String),
             ("frame", Type::Bigint),
             ("ts", Type::Datetime),
             ("width", Type::Bigint),
@@ -149,6 +150,7 @@ pub fn catalog() -> Catalog {
     let status = vec![
         ("site", Type::String),
         ("camera", Type::String),
+        ("model", Type::String),
         ("ts", Type::Datetime),
         ("health", Type::String),
         ("before", Type::String),

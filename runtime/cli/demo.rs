@@ -47,7 +47,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let (sender, mut alerts) = mpsc::channel(PRINT_QUEUE);
     in_runtime(async move {
         let started = Instant::now();
-        let process = SiteProcess::start(loaded.config, Some(Arc::new(Printer(sender)))).await?;
+        let process = SiteProcess::start(loaded.config, &folder, Some(Arc::new(Printer(sender)))).await?;
         if args.format == Format::Text {
             introduce(&process, &folder, args.duration);
         }

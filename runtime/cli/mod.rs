@@ -14,10 +14,10 @@ mod model;
 mod rule;
 mod run;
 mod schema;
-mod shadow;
 mod silence;
 mod simulate_camera;
 mod status;
+mod trial;
 mod uploader;
 
 use std::process::ExitCode;

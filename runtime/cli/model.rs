@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{
     detect::{self, DetectArgs},
-    shadow::{self, ChangeArgs, ShadowArgs},
+    trial::{self, ChangeArgs, ReportArgs},
 };
 
 /// Look at a model before a site uses it.
@@ -23,10 +23,12 @@ enum ModelCommand {
     /// Run a model over a video or a picture, and write a video with what it saw drawn in.
     Try(Box<TryArgs>),
     /// Tell how the shadows of the running site compare with their models.
-    Shadow(ShadowArgs),
-    /// Make a shadow the model that it is a shadow of.
+    Shadow(ReportArgs),
+    /// Tell how the canaries of the running site fare, and why one was sent back.
+    Canary(ReportArgs),
+    /// Put a shadow or a canary in the place of the model that it is one of.
     Promote(ChangeArgs),
-    /// Remove a shadow.
+    /// Remove a shadow or a canary.
     Drop(ChangeArgs),
 }
 
@@ -86,9 +88,10 @@ pub(crate) fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
         ModelCommand::Inspect(InspectArgs { model, labels, layout }) => {
             detect::inspect(&DetectArgs { labels, layout, ..DetectArgs::of(model, PathBuf::new()) })
         }
-        ModelCommand::Shadow(args) => return shadow::report(&args),
-        ModelCommand::Promote(args) => return shadow::promote(&args),
-        ModelCommand::Drop(args) => return shadow::drop_it(&args),
+        ModelCommand::Shadow(args) => return trial::shadows(&args),
+        ModelCommand::Canary(args) => return trial::canaries(&args),
+        ModelCommand::Promote(args) => return trial::promote(&args),
+        ModelCommand::Drop(args) => return trial::drop_it(&args),
         ModelCommand::Try(args) => {
             let TryArgs { model, input, out, every, min_score, labels, layout, onnxruntime } = *args;
             let args = DetectArgs { every, min_score, labels, layout, onnxruntime, ..DetectArgs::of(model, input) };

@@ -33,7 +33,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     in_runtime(async move {
-        let process = SiteProcess::start(loaded.config, None).await?;
+        let process = SiteProcess::start(loaded.config, &args.config, None).await?;
         announce(&process);
         let reloading =
             reload::follow(args.config, Arc::clone(&process.site), process.journal.clone(), process.reload.clone());

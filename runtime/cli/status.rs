@@ -90,8 +90,13 @@ fn text(status: &Value) -> String {
             Some(_) => format!("A CHANGE OF IT IS REFUSED: {}; ", word(&model["change"]["text"])),
             None => String::new(),
         };
+        let canary = match model["canary"]["state"].as_str() {
+            Some("answering") => format!("answers for {}; ", word(&model["canary"]["of"])),
+            Some("sent_back") => format!("CANARY SENT BACK: {}; ", word(&model["canary"]["sent_back"]["why"])),
+            _ => String::new(),
+        };
         format!(
-            "{:<20} {overload}{change}{} frames, {} objects, {look:.1} ms each, {wait:.1} ms waiting; {}",
+            "{:<20} {overload}{change}{canary}{} frames, {} objects, {look:.1} ms each, {wait:.1} ms waiting; {}",
             word(&model["model"]),
             model["inferences"],
             model["objects"],
@@ -160,11 +165,12 @@ fn follows(model: &Value) -> String {
         .collect();
     let dropped = if dropped.is_empty() { String::new() } else { format!(", dropped: {}", dropped.join(", ")) };
     format!(
-        "{:<20} after {}: {} crops asked for, {} answered, {} spared by memory, {} waiting{dropped}",
+        "{:<20} after {}: {} crops asked for, {} answered, {} of them late, {} spared by memory, {} waiting{dropped}",
         word(&model["model"]),
         after.join(" and "),
         follows["asked"],
         follows["answered"],
+        follows["late"],
         follows["remembered"],
         follows["waiting"]
     )

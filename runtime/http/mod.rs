@@ -11,10 +11,11 @@ mod range;
 mod silences;
 mod site;
 mod streams;
+mod trials;
 mod uploaders;
 mod versions;
 
-use std::{net::TcpListener, sync::Arc};
+use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
 use axum::{Router, extract::DefaultBodyLimit, routing::get};
 use parapet_actors::{
@@ -32,6 +33,8 @@ pub struct AppState {
     pub site: Arc<Site>,
     /// Its metrics.
     pub metrics: Metrics,
+    /// The folder with its files.
+    pub folder: PathBuf,
     /// What the last reload came to.
     pub reload: ReloadBoard,
 }

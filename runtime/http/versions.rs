@@ -19,6 +19,7 @@ use super::{
     events, silences,
     site::{self, CameraInfo, RuleInfo},
     streams::{self, StreamInfo},
+    trials,
     uploaders::{self, UploaderInfo},
 };
 
@@ -50,11 +51,13 @@ pub fn api(state: AppState) -> Router {
 
 /// What is the same in all versions.
 fn common() -> Routes<AppState> {
-    let routes: [(&str, MethodRouter<AppState>); 18] = [
+    let routes: [(&str, MethodRouter<AppState>); 20] = [
         ("/site", get(site::site)),
         ("/status", get(site::status)),
         ("/tree", get(site::tree)),
         ("/cameras/{id}", get(site::camera)),
+        ("/models/{id}/promote", post(trials::promote)),
+        ("/models/{id}/drop", post(trials::drop_it)),
         ("/alerts", get(alerts::list)),
         ("/alerts/{id}", get(alerts::one)),
         ("/alerts/{id}/image", get(alerts::image)),

@@ -93,6 +93,7 @@ pub fn describe_site(site: &Site) {
         if let Some(follows) = status.follows {
             counter!("parapet_crops_asked_total", "model" => model.clone()).absolute(follows.asked);
             counter!("parapet_crops_answered_total", "model" => model.clone()).absolute(follows.answered);
+            counter!("parapet_crops_late_total", "model" => model.clone()).absolute(follows.late);
             counter!("parapet_crops_remembered_total", "model" => model.clone()).absolute(follows.remembered);
             gauge!("parapet_crops_waiting", "model" => model.clone()).set(follows.waiting as f64);
             for (reason, count) in follows.dropped {

@@ -44,7 +44,7 @@ pub struct CloudEvent<D> {
     /// One of [`DETECTION`], [`UPDATE`], [`ALERT`], [`ALERT_UPDATE`], [`STATUS`], [`STREAM`], [`ERROR`], [`EVIDENCE`].
     #[serde(rename = "type")]
     pub kind: String,
-    /// What within the source it is about: the model of a detection, the rule of an alert, the stream of a message,
+    /// What within the source it is about: the model of a detection or of a status, the rule of an alert, the stream of a message,
     /// the actor of an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -95,7 +95,8 @@ impl<'a> CloudEvent<&'a StatusEvent> {
     /// The envelope of a status.
     pub fn status(status: &'a StatusEvent) -> Self {
         let source = source(&status.site, status.camera.as_ref());
-        envelope(STATUS, status.id.to_string(), source, None, status.ts, status)
+        let subject = status.model.as_ref().map(ToString::to_string);
+        envelope(STATUS, status.id.to_string(), source, subject, status.ts, status)
     }
 }
 

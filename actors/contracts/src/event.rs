@@ -17,8 +17,11 @@ pub struct DetectionEvent {
     pub site: SiteId,
     /// The camera.
     pub camera: CameraId,
-    /// The model.
+    /// The model that the camera lists.
     pub model: ModelId,
+    /// The model that looked in its place: a lighter one under overload, or a canary. Absent when it looked itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<ModelId>,
     /// The frame's index in its stream.
     pub frame: u64,
     /// When the camera took the frame.

@@ -1,9 +1,9 @@
-//! How a site or a camera is: the `data` of the CloudEvents on the `…/status` topics.
+//! How a site, a camera or a model is: the `data` of the CloudEvents on the `…/status` topics.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{CameraId, SiteId, Timestamp};
+use crate::{CameraId, ModelId, SiteId, Timestamp};
 
 /// The state that others see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,16 +77,19 @@ impl PictureFault {
     }
 }
 
-/// How a site, or one of its cameras, is. Each replaces the one before it on the same topic.
+/// How a site, or one of its cameras or models, is. Each replaces the one before it on the same topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusEvent {
     /// UUIDv7; the CloudEvent's id.
     pub id: Uuid,
     /// The site.
     pub site: SiteId,
-    /// The camera; absent when it is about the site.
+    /// The camera, when it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub camera: Option<CameraId>,
+    /// The model, when it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelId>,
     /// When this was found, by the site's clock. In a last will: when the connection was made.
     pub ts: Timestamp,
     /// How it is.

@@ -4,13 +4,14 @@
 //! parapet/<site>/cameras/<id>/detections   one frame with its objects, QoS 0 unless an uploader asks for more
 //! parapet/<site>/cameras/<id>/updates      one of its objects again, of which a following model knows more, QoS 0
 //! parapet/<site>/cameras/<id>/status       retained: how the camera is
+//! parapet/<site>/models/<id>/status        retained: how the model is
 //! parapet/<site>/alerts                    alerts, QoS 1
 //! parapet/<site>/status                    retained: how the site is; `offline` is its last will
 //! ```
 
 use std::{fmt, str::FromStr};
 
-use crate::{CameraId, DetectionEvent, SiteId};
+use crate::{CameraId, DetectionEvent, ModelId, SiteId};
 
 /// The first level of every topic.
 pub const ROOT: &str = "parapet";
@@ -38,6 +39,13 @@ pub enum Topic {
         site: SiteId,
         /// The camera.
         camera: CameraId,
+    },
+    /// How a model is; retained.
+    ModelStatus {
+        /// The site.
+        site: SiteId,
+        /// The model.
+        model: ModelId,
     },
     /// The site's alerts.
     Alerts {
@@ -75,6 +83,11 @@ impl Topic {
         Self::CameraStatus { site: site.clone(), camera: camera.clone() }
     }
 
+    /// Where a model's status goes.
+    pub fn model_status(site: &SiteId, model: &ModelId) -> Self {
+        Self::ModelStatus { site: site.clone(), model: model.clone() }
+    }
+
     /// Where a site's alerts go.
     pub fn alerts(site: &SiteId) -> Self {
         Self::Alerts { site: site.clone() }
@@ -91,6 +104,7 @@ impl Topic {
             Self::Detections { site, .. }
             | Self::Updates { site, .. }
             | Self::CameraStatus { site, .. }
+            | Self::ModelStatus { site, .. }
             | Self::Alerts { site }
             | Self::SiteStatus { site } => site,
         }
@@ -98,7 +112,7 @@ impl Topic {
 
     /// True for a topic whose last message the broker keeps for those who come later.
     pub fn is_retained(&self) -> bool {
-        matches!(self, Self::CameraStatus { .. } | Self::SiteStatus { .. })
+        matches!(self, Self::CameraStatus { .. } | Self::ModelStatus { .. } | Self::SiteStatus { .. })
     }
 }
 
@@ -108,6 +122,7 @@ impl fmt::Display for Topic {
             Self::Detections { site, camera } => write!(f, "{ROOT}/{site}/cameras/{camera}/detections"),
             Self::Updates { site, camera } => write!(f, "{ROOT}/{site}/cameras/{camera}/updates"),
             Self::CameraStatus { site, camera } => write!(f, "{ROOT}/{site}/cameras/{camera}/status"),
+            Self::ModelStatus { site, model } => write!(f, "{ROOT}/{site}/models/{model}/status"),
             Self::Alerts { site } => write!(f, "{ROOT}/{site}/alerts"),
             Self::SiteStatus { site } => write!(f, "{ROOT}/{site}/status"),
         }
@@ -117,7 +132,7 @@ impl fmt::Display for Topic {
 /// Why a text is no topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no topic of a site: expected {ROOT}/<site>/alerts, {ROOT}/<site>/status, or {ROOT}/<site>/cameras/<id>/detections, /updates or /status"
+    "`{text}` is no topic of a site: expected {ROOT}/<site>/alerts, {ROOT}/<site>/status, {ROOT}/<site>/models/<id>/status, or {ROOT}/<site>/cameras/<id>/detections, /updates or /status"
 )]
 pub struct UnknownTopic {
     /// The text.
@@ -131,12 +146,14 @@ impl FromStr for Topic {
         let unknown = || UnknownTopic { text: text.to_owned() };
         let site = |id: &str| SiteId::new(id).map_err(|_| unknown());
         let camera = |id: &str| CameraId::new(id).map_err(|_| unknown());
+        let model = |id: &str| ModelId::new(id).map_err(|_| unknown());
         let levels: Vec<&str> = text.split('/').collect();
         match levels.as_slice() {
             [ROOT, s, "alerts"] => Ok(Self::Alerts { site: site(s)? }),
             [ROOT, s, "status"] => Ok(Self::SiteStatus { site: site(s)? }),
             [ROOT, s, "cameras", c, "detections"] => Ok(Self::Detections { site: site(s)?, camera: camera(c)? }),
             [ROOT, s, "cameras", c, "updates"] => Ok(Self::Updates { site: site(s)?, camera: camera(c)? }),
+            [ROOT, s, "models", m, "status"] => Ok(Self::ModelStatus { site: site(s)?, model: model(m)? }),
             [ROOT, s, "cameras", c, "status"] => Ok(Self::CameraStatus { site: site(s)?, camera: camera(c)? }),
             _ => Err(unknown()),
         }
@@ -199,10 +216,12 @@ mod tests {
     #[test]
     fn a_topic_and_its_text_agree() {
         let (site, camera) = (SiteId::new("depot-7").unwrap(), CameraId::new("gate-north").unwrap());
+        let model = ModelId::new("people").unwrap();
         for (topic, text, retained) in [
             (Topic::detections(&site, &camera), "parapet/depot-7/cameras/gate-north/detections", false),
             (Topic::updates(&site, &camera), "parapet/depot-7/cameras/gate-north/updates", false),
             (Topic::camera_status(&site, &camera), "parapet/depot-7/cameras/gate-north/status", true),
+            (Topic::model_status(&site, &model), "parapet/depot-7/models/people/status", true),
             (Topic::alerts(&site), "parapet/depot-7/alerts", false),
             (Topic::site_status(&site), "parapet/depot-7/status", true),
         ] {
@@ -249,6 +268,7 @@ mod tests {
             "parapet/depot/alerts/",
             "/parapet/depot/alerts",
             "parapet/depot/cameras/gate/other",
+            "parapet/depot/models/people/detections",
             "parapet/depot/cameras/+/status",
             "other/depot/status",
         ] {

@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use parapet_config::OverloadPolicy;
-use parapet_contracts::Clock;
+use parapet_contracts::{Clock, status::Health};
 use parapet_supervision::Heartbeat;
 use serde::Serialize;
 
 use super::{Change, Machine, Meter};
 use crate::{
+    bus::BusFeed,
     journal::{Failure, Journal},
     model::{ModelBoard, ModelPool},
     worker::{LoopResult, Stop},
@@ -30,6 +31,8 @@ pub struct OverloadParts {
     pub board: Arc<ModelBoard>,
     /// Hears of each change.
     pub journal: Journal,
+    /// Tells the world of each change.
+    pub bus: Arc<BusFeed>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -57,6 +60,9 @@ pub struct OverloadStatus {
 /// None of its own: a panic is the actor's failure.
 pub async fn keep_to_policy(parts: OverloadParts, heartbeat: Heartbeat, stop: Stop) -> LoopResult {
     let (mut machine, mut meter, mut changes) = (Machine::new(&parts.policy), Meter::default(), 0);
+    if parts.board.gives_up() {
+        parts.over("its overload policy begins anew; nothing is given up any more".to_owned(), &[]);
+    }
     loop {
         heartbeat.idle();
         tokio::select! {
@@ -89,9 +95,18 @@ impl OverloadParts {
         let holds = if given_up.is_empty() { "nothing is given up any more".to_owned() } else { given_up.join(", ") };
         if change.worse {
             let text = format!("its slots can't keep up: {load} of their time is needed; {holds}");
+            self.bus.model(model, Health::Degraded, Some(text.clone()));
             self.journal.report(Failure::new(format!("models/{model}"), "overload", text));
         } else {
-            tracing::info!(%model, "room again, {load} of the slots' time would be needed; {holds}");
+            self.over(format!("room again: {load} of the slots' time would be needed; {holds}"), given_up);
         }
+    }
+
+    /// Something has come back; `given_up` is what has not.
+    fn over(&self, text: String, given_up: &[String]) {
+        let model = self.pool.model();
+        let health = if given_up.is_empty() { Health::Online } else { Health::Degraded };
+        self.bus.model(model, health, Some(text.clone()));
+        self.journal.tell(Failure::new(format!("models/{model}"), "overload_over", text));
     }
 }

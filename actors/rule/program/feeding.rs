@@ -20,7 +20,10 @@ impl Program {
                 return (event.camera.to_string(), put_out);
             }
             Happening::Status(event) => {
-                let name = event.camera.as_ref().map(ToString::to_string).unwrap_or_default();
+                let camera = event.camera.as_ref().map(ToString::to_string);
+                // No camera has a space in its name.
+                let name = camera.or_else(|| event.model.as_ref().map(|model| format!("model {model}")));
+                let name = name.unwrap_or_default();
                 let before = self.health.insert(name.clone(), event.health.as_str().to_owned());
                 (name, others::status(event, before.as_deref(), &zone))
             }

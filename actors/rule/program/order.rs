@@ -100,7 +100,7 @@ impl Order {
 fn key(happening: &Happening) -> Key {
     let (source, number) = match happening {
         Happening::Seen(event) => (format!("{} {}", event.camera, event.model), event.frame),
-        Happening::Status(event) => (format!("~status {:?}", event.camera), 0),
+        Happening::Status(event) => (format!("~status {:?} {:?}", event.camera, event.model), 0),
         Happening::Alert(alert) => (format!("~alert {}", alert.rule), 0),
         Happening::AlertUpdate(update) => (format!("~alert {} update", update.rule), 0),
         Happening::Row(row) => (format!("~{}", row.stream), 0),

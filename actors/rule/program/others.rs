@@ -40,6 +40,7 @@ pub(super) fn status(event: &StatusEvent, before: Option<&str>, zone: &TimeZone)
     let data = object([
         ("site", text(&event.site)),
         ("camera", or_null(event.camera.as_ref())),
+        ("model", or_null(event.model.as_ref())),
         ("ts", time(event.ts, zone)),
         ("health", Value::str(event.health.as_str())),
         ("before", before.map_or(Value::Null, Value::str)),

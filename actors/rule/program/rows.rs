@@ -131,6 +131,7 @@ pub(crate) fn common(event: &DetectionEvent, zone: &TimeZone) -> Object {
         ("site", Value::str(event.site.as_str())),
         ("camera", Value::str(event.camera.as_str())),
         ("model", Value::str(event.model.as_str())),
+        ("answered_by", Value::str(event.answered_by.as_ref().unwrap_or(&event.model).as_str())),
         ("frame", int(event.frame)),
         ("ts", time(event.ts, zone)),
         ("width", Value::Int(i64::from(event.width))),

@@ -69,6 +69,7 @@ fn seen(id: &str, at: i64, labels: &[&str]) -> Arc<DetectionEvent> {
         site: SiteId::new("s").unwrap(),
         camera: camera(id),
         model: ModelId::new("people").unwrap(),
+        answered_by: None,
         frame: at.unsigned_abs(),
         ts: Timestamp::from_millisecond(START + at).unwrap(),
         ts_source: TimeSource::Pts,

@@ -35,6 +35,11 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
                 let help = "take it out of the list: it looks wherever the model looks that it is a shadow of";
                 document.error(at, format!("{name} is a shadow: it is compared, and not used"), help);
             }
+            Some((_, facts)) if facts.is_canary => {
+                let (at, name) = (document.at(place!["models", index]), quoted(document, place!["models", index]));
+                let help = "name the model instead that it is a canary of: the site chooses the canary's cameras";
+                document.error(at, format!("{name} is a canary: it looks in the place of another model"), help);
+            }
             Some((model, _)) => models.push(model.clone()),
             None => dangling(
                 document,

@@ -4,6 +4,7 @@ mod alerting;
 mod areas;
 mod broker;
 mod camera;
+mod canary;
 mod columns;
 mod feeds;
 mod follow;
@@ -29,6 +30,7 @@ use std::{
 use parapet_contracts::{CameraId, ModelId, RuleId, StreamId, TableId, UploaderId, ports::probe::ModelProbe};
 
 pub(crate) use camera::camera;
+pub(crate) use canary::canaries;
 pub(crate) use feeds::{circles, same_names};
 pub(crate) use follow::follows;
 pub(crate) use model::model;
@@ -110,6 +112,8 @@ pub(crate) struct ModelFacts {
     pub is_vector: bool,
     /// True for a model that is only compared with another one.
     pub is_shadow: bool,
+    /// True for a model that looks in the place of another one.
+    pub is_canary: bool,
 }
 
 impl Context<'_> {

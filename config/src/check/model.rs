@@ -89,6 +89,7 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
             after_shown,
             is_vector,
             is_shadow: raw.shadow.is_some(),
+            is_canary: raw.canary.is_some(),
         },
     );
     Some(Model {
@@ -124,6 +125,7 @@ pub(crate) fn model(document: &mut Document<RawModel>, id: &ModelId, context: &m
         track: raw.track,
         after,
         shadow: super::shadow::shadow(document, &raw),
+        canary: super::canary::canary(document, &raw),
         isolation: match raw.isolation {
             RawIsolation::Thread => Isolation::Thread,
             RawIsolation::Process => Isolation::Process,

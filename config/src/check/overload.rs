@@ -81,7 +81,7 @@ fn comes_back(id: &ModelId, lighter: &ModelId, checked: &BTreeMap<ModelId, Arc<M
 }
 
 /// A label of the model that the lighter one lacks, quoted.
-fn lacking(id: &ModelId, lighter: &ModelId, context: &Context<'_>) -> Option<String> {
+pub(super) fn lacking(id: &ModelId, lighter: &ModelId, context: &Context<'_>) -> Option<String> {
     let (own, other) = (context.models.get(id)?, context.models.get(lighter)?);
     let (labels, known) = (own.labels.as_ref()?, other.labels.as_ref()?);
     let label = labels.iter().find(|label| !known.contains(label))?;

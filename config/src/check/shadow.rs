@@ -40,6 +40,9 @@ pub(crate) fn shadows(
             None => continue,
             Some(_) if shadow.of == *id => "this model can't be its own shadow".to_owned(),
             Some(of) if of.shadow.is_some() => format!("{} is a shadow itself", quoted(document, place)),
+            Some(of) if of.canary.is_some() => {
+                format!("{} is a canary: it looks in the place of another model", quoted(document, place))
+            }
             Some(of) if of.after.is_some() => format!("{} looks at crops, not at frames", quoted(document, place)),
             Some(_) => continue,
         };

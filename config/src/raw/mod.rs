@@ -2,6 +2,7 @@
 //! documentation is what its reader sees.
 
 mod camera;
+mod canary;
 mod follow;
 mod model;
 mod overload;
@@ -20,6 +21,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use camera::*;
+pub(crate) use canary::*;
 pub(crate) use follow::*;
 pub(crate) use model::*;
 pub(crate) use overload::*;

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceText, OneOrMany, PathText, RawAfter, RawOverload, RawShadow, yes};
+use super::{DeviceText, OneOrMany, PathText, RawAfter, RawCanary, RawOverload, RawShadow, yes};
 use crate::units::{Rate, Span};
 
 /// A model. The file's name is its id. What is absent is read from the .onnx file or guessed from its shapes and metadata.
@@ -24,6 +24,8 @@ pub(crate) struct RawModel {
     pub after: Option<RawAfter>,
     /// Makes it a shadow: it is compared with another model, and no camera lists it.
     pub shadow: Option<RawShadow>,
+    /// Makes it a canary: it looks in the place of another model at a share of its cameras, and no camera lists it.
+    pub canary: Option<RawCanary>,
     /// The layout of its output.
     pub layout: Option<RawLayout>,
     /// How it is fed.
