@@ -117,7 +117,7 @@ fn a_shadow_is_compared_and_promoted_by_one_command() {
 fn a_shadow_is_dropped_by_one_command_and_a_camera_cannot_use_one() {
     let (folder, site, _listener) = site();
     let told = parapet(PARAPET, &["model", "drop", "birds", "--config", folder.arg()]);
-    assert!(told.error().contains("no shadow `birds`: there are next"), "{}", told.all());
+    assert!(told.error().contains("no shadow or canary `birds`: there are next"), "{}", told.all());
     folder.file("cameras/dock.yaml", "source: test://ball\nmodels: [next]\n");
     let told = parapet(PARAPET, &["check", "--config", folder.arg()]);
     assert!(told.all().contains("`next` is a shadow: it is compared, and not used"), "{}", told.all());

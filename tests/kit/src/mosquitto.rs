@@ -1,10 +1,12 @@
 //! A real broker for tests: mosquitto, on a loopback port of its own, that can be killed, restarted and frozen.
 
 use std::{
+    collections::BTreeSet,
     fs,
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -124,12 +126,21 @@ pub fn password_file(user: &str, password: &str) -> String {
     fs::read_to_string(&file).unwrap_or_else(|e| panic!("mosquitto_passwd wrote nothing: {e}"))
 }
 
-/// A loopback port that was free a moment ago.
+/// A loopback port that was free a moment ago, and that this process was not given before: two calls never name the same.
+///
+/// # Panics
+/// When there is none.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .unwrap_or_else(|e| panic!("no free port on 127.0.0.1: {e}"))
-        .port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = TcpListener::bind(("127.0.0.1", 0))
+            .and_then(|listener| listener.local_addr())
+            .unwrap_or_else(|e| panic!("no free port on 127.0.0.1: {e}"))
+            .port();
+        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+            return port;
+        }
+    }
 }
 
 fn program() -> PathBuf {

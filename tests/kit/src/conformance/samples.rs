@@ -58,6 +58,7 @@ pub fn event(number: u64, camera: &str, seconds: u64) -> Arc<DetectionEvent> {
         site: "harbour".parse().unwrap(),
         camera: camera.parse().unwrap(),
         model: "people".parse().unwrap(),
+        answered_by: None,
         frame: number,
         ts: time(seconds),
         ts_source: TimeSource::Pts,
