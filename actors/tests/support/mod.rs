@@ -27,7 +27,7 @@ use parapet_contracts::{
         store::{JournalFile, StoreError, StorePort},
     },
 };
-use parapet_testkit::{MemoryEvidence, media::grey};
+use parapet_testkit::{MemoryClips, MemoryEvidence, media::grey};
 
 /// Cameras that send so many frames a second by the clock on the wall, for as long as they are open.
 pub struct Cameras(pub u32);
@@ -96,6 +96,7 @@ pub fn ports(fps: u32, engines: Arc<dyn EngineFactory>, store: Arc<dyn StorePort
         engines,
         store,
         journal_file: Arc::new(Nothing),
+        clips: Arc::new(MemoryClips),
         evidence: Arc::new(MemoryEvidence::new()),
         bus,
         lines: Arc::new(parapet_testkit::MemoryLines::default()),
