@@ -4,17 +4,26 @@ use std::sync::Arc;
 
 use parapet_actors::ports::SinkFactory;
 use parapet_bus_mqtt::{BusSettings, TlsSettings};
-use parapet_config::{HttpSinkConfig, MqttSinkConfig, Sink, UploadFormat, Uploader};
-use parapet_contracts::{SiteId, camera::Credentials, ports::sink::SinkPort};
+use parapet_config::{
+    HttpSinkConfig, MqttSinkConfig, ObjectPlace, ObjectStoreSinkConfig, Sink, UploadFormat, Uploader,
+};
+use parapet_contracts::{
+    SiteId,
+    camera::Credentials,
+    ports::{evidence::EvidencePort, sink::SinkPort},
+};
 use parapet_sink_file::FileSink;
 use parapet_sink_http::{HttpSettings, HttpSink};
 use parapet_sink_mqtt::MqttSink;
+use parapet_sink_object_store::{ObjectStoreSettings, ObjectStoreSink, Place};
 
 /// Makes the sinks that this build has.
 #[derive(Clone)]
 pub struct Sinks {
     /// The site, for the names under which it is known elsewhere.
     pub site: SiteId,
+    /// Where files of evidence are.
+    pub evidence: Arc<dyn EvidencePort>,
 }
 
 impl SinkFactory for Sinks {
@@ -26,6 +35,9 @@ impl SinkFactory for Sinks {
             Sink::Mqtt(config) => {
                 let name = format!("parapet-{}-{}", self.site, uploader.id);
                 Ok(Arc::new(MqttSink::connect(mqtt(config, name), config.prefix.clone(), cloudevents)))
+            }
+            Sink::ObjectStore(config) => {
+                Ok(Arc::new(ObjectStoreSink::open(&object_store(config), Arc::clone(&self.evidence))?))
             }
         }
     }
@@ -50,4 +62,17 @@ fn mqtt(config: &MqttSinkConfig, name: String) -> BusSettings {
     settings.in_flight = config.in_flight;
     settings.ack_timeout = config.timeout;
     settings
+}
+
+fn object_store(config: &ObjectStoreSinkConfig) -> ObjectStoreSettings {
+    let place = match config.place.clone() {
+        ObjectPlace::S3 { bucket, region, endpoint, credentials } => {
+            Place::S3 { bucket, region, endpoint: endpoint.map(String::from), credentials }
+        }
+        ObjectPlace::Azure { account, container, endpoint, key } => {
+            Place::Azure { account, container, endpoint: endpoint.map(String::from), key }
+        }
+        ObjectPlace::Folder(folder) => Place::Folder(folder),
+    };
+    ObjectStoreSettings { place, prefix: config.prefix.clone(), timeout: config.timeout }
 }

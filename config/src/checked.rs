@@ -27,7 +27,7 @@ pub use rule::{
     Action, Alerting, ClipSpan, Condition, Escalate, Period, Reads, Rule, RuleBody, RuleZone, Stream, StreamSource,
     Table,
 };
-pub use sink::{HttpSinkConfig, MqttSinkConfig, Sink};
+pub use sink::{HttpSinkConfig, MqttSinkConfig, ObjectPlace, ObjectStoreSinkConfig, Sink};
 pub use uploader::{Lane, UploadFormat, UploadKind, Uploader};
 
 /// How long after it was decoded a frame should have been looked at when no file says otherwise.

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::TestSite;
-use parapet_config::{Lane, Sink, UploadFormat, UploadKind, Uploader};
+use parapet_config::{Lane, ObjectPlace, Sink, UploadFormat, UploadKind, Uploader};
 
 fn uploader(text: &str) -> Uploader {
     let site = TestSite::new(&[("uploaders/u.yaml", text), ("ca.pem", "x")]);
@@ -70,6 +70,24 @@ fn a_webhook_is_signed() {
 }
 
 #[test]
+fn object_storage_is_a_bucket_a_container_or_a_folder() {
+    let place = |text: &str| match uploader(&format!("sink: {{object_store: {{{text}}}}}\n")).sink {
+        Sink::ObjectStore(config) => (config.place, config.prefix),
+        other => panic!("{other:?}"),
+    };
+    let (target, prefix) = place(
+        "url: \"s3://evidence/a/b/\", endpoint: \"http://127.0.0.1:9000\", access_key: \"${env:X}\", secret_key: \"${env:X}\"",
+    );
+    let ObjectPlace::S3 { bucket, region, endpoint, credentials } = &target else { panic!("{target:?}") };
+    assert_eq!((bucket.as_str(), region.as_str(), prefix.as_str()), ("evidence", "us-east-1", "a/b"));
+    assert!(endpoint.is_some() && credentials.is_some() && !format!("{target:?}").contains("canary"));
+    let (target, _) = place("url: \"azure://evidence\", account: sites");
+    assert!(matches!(target, ObjectPlace::Azure { key: None, endpoint: None, .. }), "{target:?}");
+    let (target, prefix) = place("url: \"file:///srv/vault\"");
+    assert_eq!((target, prefix.as_str()), (ObjectPlace::Folder("/srv/vault".into()), ""));
+}
+
+#[test]
 fn mistakes_are_told_with_their_place() {
     const FILE: &str = "sink: {file: {path: x}}\n";
     for (told, expected) in [
@@ -116,6 +134,26 @@ fn mistakes_are_told_with_their_place() {
         (
             error("sink: {http: {url: \"https://h/\", secret: whsec_}}\n"),
             "uploaders/u.yaml:1:42: there is nothing behind `whsec_`",
+        ),
+        (
+            error("sink: {object_store: {url: \"ftp://x/y\"}}\n"),
+            "uploaders/u.yaml:1:28: this is no address of object storage; write `s3://BUCKET",
+        ),
+        (
+            error("sink: {object_store: {url: \"azure://x\"}}\n"),
+            "uploaders/u.yaml:1:22: the storage account is missing; add `account: NAME`",
+        ),
+        (
+            error("sink: {object_store: {url: \"s3://x\", account: y}}\n"),
+            "uploaders/u.yaml:1:38: `account` does not go with this `url`; remove it",
+        ),
+        (
+            error("sink: {object_store: {url: \"s3://x\", access_key: y}}\n"),
+            "uploaders/u.yaml:1:38: `access_key` needs `secret_key`",
+        ),
+        (
+            error("sink: {object_store: {url: \"s3://x\", endpoint: x}}\n"),
+            "uploaders/u.yaml:1:48: this is no address of a service",
         ),
     ] {
         assert!(told.starts_with(expected), "{told}\nexpected: {expected}");

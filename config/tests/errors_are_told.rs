@@ -468,7 +468,7 @@ fn mistakes_in_names_and_uploaders() {
         ),
         (
             TestSite::new(&[("uploaders/u.yaml", "sink: {ftp: {}}\n")]).errors().join("\n"),
-            "uploaders/u.yaml:1:7: it is not said where it sends to; add one of `file`, `http`, `mqtt`, for example `file: {path: …}`\nuploaders/u.yaml:1:8: unknown key `ftp`; Known keys: `file`, `http`, `mqtt`",
+            "uploaders/u.yaml:1:7: it is not said where it sends to; add one of `file`, `http`, `mqtt`, `object_store`, for example `file: {path: …}`\nuploaders/u.yaml:1:8: unknown key `ftp`; Known keys: `file`, `http`, `mqtt`, `object_store`",
         ),
         (
             TestSite::new(&[

@@ -21,6 +21,8 @@ case "$ONNXRUNTIME_PACKAGE" in
 esac
 export ORT_DYLIB_PATH="${ORT_DYLIB_PATH:-$PARAPET_CACHE/$ONNXRUNTIME_PACKAGE-$ONNXRUNTIME_VERSION-$(uname -m)/libonnxruntime.so.$ONNXRUNTIME_VERSION}"
 
+AZURITE_VERSION="3.35.0" # of the npm package, for tests alone
+
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 note() { printf '   %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }

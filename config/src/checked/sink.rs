@@ -22,6 +22,8 @@ pub enum Sink {
     Http(HttpSinkConfig),
     /// A bridge to another broker.
     Mqtt(MqttSinkConfig),
+    /// Object storage.
+    ObjectStore(ObjectStoreSinkConfig),
 }
 
 impl Sink {
@@ -31,6 +33,7 @@ impl Sink {
             Self::File { .. } => "file",
             Self::Http(_) => "http",
             Self::Mqtt(_) => "mqtt",
+            Self::ObjectStore(_) => "object_store",
         }
     }
 }
@@ -69,4 +72,44 @@ pub struct MqttSinkConfig {
     pub in_flight: u16,
     /// How long an acknowledgement may take.
     pub timeout: Duration,
+}
+
+/// Object storage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectStoreSinkConfig {
+    /// Where to.
+    pub place: ObjectPlace,
+    /// What stands before each key; empty for none.
+    pub prefix: String,
+    /// How long one object may take.
+    pub timeout: Duration,
+}
+
+/// A service that keeps objects, and a place in it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ObjectPlace {
+    /// S3, or what speaks like it.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// Its region.
+        region: String,
+        /// The service's address, when it is not Amazon's.
+        endpoint: Option<url::Url>,
+        /// Access key and secret key.
+        credentials: Option<(Secret, Secret)>,
+    },
+    /// Azure Blob Storage.
+    Azure {
+        /// The storage account.
+        account: String,
+        /// The container.
+        container: String,
+        /// The service's address with the account, when it is not the usual one.
+        endpoint: Option<url::Url>,
+        /// The account's key.
+        key: Option<Secret>,
+    },
+    /// A folder.
+    Folder(PathBuf),
 }

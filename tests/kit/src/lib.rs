@@ -1,5 +1,6 @@
 //! What tests need: fakes of the ports, a simulated clock, fault injection.
 
+pub mod azurite;
 pub mod bad_http;
 pub mod bus;
 pub mod camera;
@@ -19,6 +20,7 @@ pub mod site;
 pub mod store;
 pub mod wait;
 
+pub use azurite::Azurite;
 pub use bad_http::BadHttp;
 pub use bus::MemoryBus;
 pub use evidence::{MemoryClips, MemoryEvidence};

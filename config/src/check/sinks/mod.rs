@@ -3,6 +3,7 @@
 mod file;
 mod http;
 mod mqtt;
+mod object_store;
 
 pub(crate) use file::same_files;
 
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// The kinds of sink, as they stand in a file.
-const KINDS: [&str; 3] = ["file", "http", "mqtt"];
+const KINDS: [&str; 4] = ["file", "http", "mqtt", "object_store"];
 
 /// The one place where it sends to.
 pub(super) fn sink(document: &mut Document<RawUploader>, raw: RawSink, context: &mut Context<'_>) -> Option<Sink> {
@@ -36,10 +37,11 @@ pub(super) fn sink(document: &mut Document<RawUploader>, raw: RawSink, context: 
             return None;
         }
     }
-    let RawSink { file, http, mqtt } = raw;
+    let RawSink { file, http, mqtt, object_store } = raw;
     file.map(|raw| file::file(document, raw, context))
         .or_else(|| http.map(|raw| http::http(document, raw)))
-        .or_else(|| mqtt.map(|raw| mqtt::mqtt(document, raw, context)))?
+        .or_else(|| mqtt.map(|raw| mqtt::mqtt(document, raw, context)))
+        .or_else(|| object_store.map(|raw| object_store::object_store(document, raw)))?
 }
 
 /// Tells credentials that anybody on the way can read.

@@ -3,6 +3,7 @@
 mod file;
 mod http;
 mod mqtt;
+mod object_store;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 pub(crate) use file::*;
 pub(crate) use http::*;
 pub(crate) use mqtt::*;
+pub(crate) use object_store::*;
 
 /// Where an uploader sends to: one kind of sink.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -21,4 +23,6 @@ pub(crate) struct RawSink {
     pub http: Option<RawHttpSink>,
     /// A bridge to another MQTT 5 broker, with QoS 1.
     pub mqtt: Option<RawMqttSink>,
+    /// Object storage: S3, Azure Blob Storage, or a folder.
+    pub object_store: Option<RawObjectStoreSink>,
 }
