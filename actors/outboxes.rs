@@ -91,7 +91,7 @@ impl Outboxes {
         Ok(entries)
     }
 
-    /// What became of an alert goes where the alert went.
+    /// What became of an alert goes where the alert went; a file that came of it, to each uploader that sends evidence.
     ///
     /// # Errors
     /// When it can't be written as JSON.
@@ -99,7 +99,14 @@ impl Outboxes {
         let payload = serde_json::to_string(&CloudEvent::alert_update(update))?;
         let item = OutboxItem::new(update.id, "alert_update", Topic::alerts(&update.site).to_string(), payload);
         let item = item.about(update.camera.as_ref().map(ToString::to_string), update.recorded_at);
-        Ok(self.of_alert(&item, actions, |selection| selection.takes_update(Lane::Alerts, update)))
+        let mut entries = self.of_alert(&item, actions, |selection| selection.takes_update(Lane::Alerts, update));
+        if let Some(file) = &update.evidence {
+            let event = EvidenceEvent::of_update(update, file);
+            entries.extend(self.for_evidence(&event, update.recorded_at, |selection| {
+                selection.takes_update(Lane::Evidence, update)
+            })?);
+        }
+        Ok(entries)
     }
 
     fn of_alert(&self, item: &OutboxItem, actions: &[Action], fits: impl Fn(&Selection) -> bool) -> Entries {

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parapet_config::{Action, Lane, Sink, UploadFormat, UploadKind, Uploader};
-use parapet_contracts::{AlertChange, Severity, UploaderId};
+use parapet_contracts::{AlertChange, AlertUpdate, Severity, UploaderId};
 use parapet_testkit::conformance::samples;
 
 use crate::outboxes::{BUS, Entries, Outboxes};
@@ -58,6 +58,9 @@ fn an_alert_goes_where_it_is_wanted_and_fits_and_its_picture_to_who_sends_eviden
     assert_eq!(queues(&entries), ["uploader/all", "uploader/critical", BUS, BUS]);
     let update = samples::update(2, 1, AlertChange::Resolved, 3);
     assert_eq!(queues(&outboxes.for_update(&update, &[]).unwrap()), ["uploader/all", "uploader/critical", BUS]);
+    let clip = AlertUpdate { change: AlertChange::Evidence, evidence: warning.evidence.clone(), ..update };
+    let entries = outboxes.for_update(&clip, &[]).unwrap();
+    assert_eq!(queues(&entries), ["uploader/all", "uploader/critical", BUS, "uploader/files/evidence"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Alert, CameraId, ErrorRecord, EvidenceRef, RuleId, SiteId, Timestamp};
+use crate::{Alert, AlertUpdate, CameraId, ErrorRecord, EvidenceRef, RuleId, SiteId, Timestamp};
 
 /// A failure that the journal notes for the first time. How often it repeats stays in the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,19 @@ impl EvidenceEvent {
             camera: alert.camera.clone(),
             rule: alert.rule.clone(),
             ts: alert.ts,
+            evidence: evidence.clone(),
+        }
+    }
+
+    /// A file that came after its alert, such as a clip.
+    pub fn of_update(update: &AlertUpdate, evidence: &EvidenceRef) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            alert: update.alert,
+            site: update.site.clone(),
+            camera: update.camera.clone(),
+            rule: update.rule.clone(),
+            ts: update.ts,
             evidence: evidence.clone(),
         }
     }
