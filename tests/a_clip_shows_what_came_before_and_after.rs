@@ -18,7 +18,7 @@ use parapet_media_gstreamer::{
     GstMedia,
     simulate::{RtspSimulator, SimOptions},
 };
-use parapet_testkit::{Mosquitto, RunningSite, SiteFolder, http, shared_data};
+use parapet_testkit::{Mosquitto, RunningSite, SiteFolder, command::parapet, http, shared_data};
 use sha2::{Digest as _, Sha256};
 use support::{Listener, PARAPET};
 
@@ -83,6 +83,31 @@ fn the_clip_of_an_alert_can_be_played_and_its_hash_follows_the_alert() {
         })
     });
     assert!(heard.len() >= 2, "the alert and its clip");
+    // Nobody has changed a file; then somebody does, takes another away, and leaves one of their own.
+    let verify = || parapet(PARAPET, &["evidence", "verify", "--config", folder.arg()]);
+    let good = verify();
+    assert_eq!(good.code, Some(0), "{}", good.all());
+    assert!(
+        good.out.contains("1 alerts: 2 files are what was written, 0 are not; 0 belong to no alert"),
+        "{}",
+        good.out
+    );
+    let mut bytes = clip.body.clone();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    std::fs::rename(file.with_extension("jpg"), file.with_file_name("mine.jpg")).unwrap();
+    let bad = verify();
+    assert_eq!(bad.code, Some(1), "{}", bad.all());
+    for told in [
+        "damaged alert",
+        "not_found alert",
+        "mine.jpg: no alert names it",
+        "0 files are what was written, 2 are not; 1 belong",
+    ] {
+        assert!(bad.out.contains(told), "{told}: {}", bad.all());
+    }
+    assert_eq!(site.ask(&format!("/api/v1/alerts/{id}/clip")).status, 503, "what was changed is not shown as evidence");
     assert_eq!(site.metric("parapet_clips_total"), Some(1.0));
     assert!(site.metric("parapet_clip_ring_bytes") > Some(1_000.0));
 }

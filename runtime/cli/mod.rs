@@ -7,6 +7,7 @@ mod client;
 mod demo;
 mod detect;
 mod errors;
+mod evidence;
 mod follow;
 mod inference_worker;
 mod init;
@@ -56,6 +57,8 @@ enum Command {
     Silence(silence::SilenceArgs),
     /// List the error journal of the running site.
     Errors(errors::ErrorsArgs),
+    /// Verify the evidence of the running site.
+    Evidence(evidence::EvidenceArgs),
     /// List the uploaders of the running site, and decide on what their receivers refuse.
     Uploader(uploader::UploaderArgs),
     /// Work with rules apart from a running site.
@@ -85,6 +88,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Alerts(args) => alerts::run(&args),
         Command::Silence(args) => silence::run(&args),
         Command::Errors(args) => errors::run(&args),
+        Command::Evidence(args) => evidence::run(&args),
         Command::Uploader(args) => uploader::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -59,7 +59,7 @@ fn limit(wanted: Option<usize>) -> Result<usize, Problem> {
     }
 }
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     query.map(|Query(filter)| filter).map_err(|error| Problem::bad_request(error.body_text()))
 }
 

@@ -6,6 +6,7 @@
 mod alerts;
 mod error;
 mod events;
+mod evidence;
 mod health;
 mod range;
 mod silences;

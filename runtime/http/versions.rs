@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{
     AppState, alerts,
     error::Problem,
-    events, silences,
+    events, evidence, silences,
     site::{self, CameraInfo, RuleInfo},
     streams::{self, StreamInfo},
     trials,
@@ -51,7 +51,7 @@ pub fn api(state: AppState) -> Router {
 
 /// What is the same in all versions.
 fn common() -> Routes<AppState> {
-    let routes: [(&str, MethodRouter<AppState>); 20] = [
+    let routes: [(&str, MethodRouter<AppState>); 22] = [
         ("/site", get(site::site)),
         ("/status", get(site::status)),
         ("/tree", get(site::tree)),
@@ -72,6 +72,8 @@ fn common() -> Routes<AppState> {
         ("/uploaders/{id}/purge", post(uploaders::purge)),
         ("/events", get(events::list)),
         ("/errors", get(alerts::errors)),
+        ("/evidence/verify", get(evidence::verify)),
+        ("/evidence/orphans", get(evidence::orphans)),
     ];
     routes.into_iter().fold(Routes::new(), |all, (path, handlers)| all.route(path, handlers))
 }

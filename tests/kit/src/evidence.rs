@@ -107,6 +107,10 @@ impl EvidencePort for MemoryEvidence {
         })
     }
 
+    fn files(&self) -> Result<Vec<String>, EvidenceError> {
+        Ok(self.working()?.files.keys().cloned().collect())
+    }
+
     fn expire(&self, before: Timestamp) -> Result<u64, EvidenceError> {
         let mut state = self.working()?;
         let first_kept = before.strftime("%Y-%m-%d").to_string();

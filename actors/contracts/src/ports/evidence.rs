@@ -37,6 +37,12 @@ pub trait EvidencePort: Send + Sync {
     /// When the file is gone or can't be read.
     fn read(&self, reference: &EvidenceRef) -> Result<Vec<u8>, EvidenceError>;
 
+    /// The paths of all whole files, as references have them, in no order.
+    ///
+    /// # Errors
+    /// When the folder can't be read.
+    fn files(&self) -> Result<Vec<String>, EvidenceError>;
+
     /// Removes files of days before `before`; returns how many.
     ///
     /// # Errors

@@ -155,6 +155,18 @@ impl EvidencePort for EvidenceFolder {
         Ok(bytes)
     }
 
+    fn files(&self) -> Result<Vec<String>, EvidenceError> {
+        let failed = |e: io::Error| of_io(&self.root, "listing evidence", &e);
+        let mut paths = Vec::new();
+        for day in folders(&self.root).map_err(failed)? {
+            for camera in folders(&self.root.join(&day)).map_err(failed)? {
+                let names = whole_files(&self.root.join(&day).join(&camera)).map_err(failed)?;
+                paths.extend(names.into_iter().map(|name| format!("{day}/{camera}/{name}")));
+            }
+        }
+        Ok(paths)
+    }
+
     fn expire(&self, before: Timestamp) -> Result<u64, EvidenceError> {
         let first_kept = TimeZone::UTC.to_datetime(before).date();
         let failed = |e: io::Error| of_io(&self.root, "removing old evidence", &e);
@@ -183,20 +195,33 @@ fn parse_day(name: &str) -> Option<Date> {
 
 fn count_files(day: &Path) -> io::Result<u64> {
     let mut count = 0;
-    for camera in fs::read_dir(day)? {
-        let camera = camera?;
-        if !camera.file_type()?.is_dir() {
-            continue;
-        }
-        for file in fs::read_dir(camera.path())? {
-            let file = file?;
-            // What a crash left half-written was never evidence.
-            if file.file_type()?.is_file() && Path::new(&file.file_name()).extension().is_none_or(|e| e != "part") {
-                count += 1;
-            }
-        }
+    for camera in folders(day)? {
+        count += whole_files(&day.join(camera))?.len() as u64;
     }
     Ok(count)
+}
+
+/// The names of the folders in a folder; not of links to some.
+fn folders(path: &Path) -> io::Result<Vec<String>> {
+    names(path, |kind| kind.is_dir())
+}
+
+/// The names of the files in a folder. What a crash left half-written was never evidence.
+fn whole_files(path: &Path) -> io::Result<Vec<String>> {
+    let mut names = names(path, |kind| kind.is_file())?;
+    names.retain(|name| !name.ends_with(".part"));
+    Ok(names)
+}
+
+fn names(path: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if wanted(&entry.file_type()?) {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(names)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
