@@ -203,12 +203,12 @@ fn count_files(day: &Path) -> io::Result<u64> {
 
 /// The names of the folders in a folder; not of links to some.
 fn folders(path: &Path) -> io::Result<Vec<String>> {
-    names(path, |kind| kind.is_dir())
+    names(path, fs::FileType::is_dir)
 }
 
 /// The names of the files in a folder. What a crash left half-written was never evidence.
 fn whole_files(path: &Path) -> io::Result<Vec<String>> {
-    let mut names = names(path, |kind| kind.is_file())?;
+    let mut names = names(path, fs::FileType::is_file)?;
     names.retain(|name| !name.ends_with(".part"));
     Ok(names)
 }
