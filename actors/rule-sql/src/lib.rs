@@ -44,7 +44,9 @@ pub mod window;
 
 pub use catalog::{Catalog, Relation};
 pub use condition::Condition;
-pub use engine::{Change, ChangeKind, Checkpoint, Counters, Emission, Engine, Event, RestoreError, RuleOptions};
+pub use engine::{
+    Change, ChangeKind, Checkpoint, Counted, Counters, Emission, Engine, Event, RestoreError, RuleOptions,
+};
 pub use error::{EvalError, Pos, SqlError};
 pub use parser::{parse_select, parse_statement};
 pub use rules::{RuleId, RuleSet};

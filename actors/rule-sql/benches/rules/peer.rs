@@ -29,5 +29,8 @@ pub fn run(program: &Path, setup: &Setup, events: &Path, rows: u64) -> Seen {
     let seen: Json = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     let number = |key: &str| seen[key].as_f64().unwrap();
     let bytes = if setup.rules > 1 { (number("After") - number("Before")) / setup.rules as f64 } else { 0.0 };
-    Seen { rows: number("Rows") as u64, rate: setup.events as f64 / number("CPU"), p99: number("P99us"), bytes }
+    let (cpu, pace) = (number("CPU"), number("PaceCPU"));
+    let events = setup.events as f64;
+    let woken = if setup.rate > 0.0 { events / cpu } else { 0.0 };
+    Seen { rows: number("Rows") as u64, rate: events / (cpu - pace), woken, p99: number("P99us"), bytes }
 }

@@ -64,6 +64,14 @@ impl<T: Clone> Absence<T> {
         None
     }
 
+    /// Nobody was listening before `at`: the silence of those of whom it is not told yet counts from then on.
+    pub fn listens_from(&mut self, at: i64) {
+        for heard in self.heard.values_mut().filter(|heard| heard.fired.is_none()) {
+            // Its timer finds the new deadline by itself.
+            heard.last = heard.last.max(at);
+        }
+    }
+
     /// Whether somebody is heard or expected.
     pub fn knows(&self, key: &str) -> bool {
         self.heard.contains_key(key)
@@ -157,6 +165,21 @@ mod tests {
         assert_eq!(absence.heard("gate", 59_600, ()), None);
         let both = [("yard".to_owned(), 29_999, 59_999), ("gate".to_owned(), 59_600, 89_600)];
         assert_eq!(silent(&mut absence, 100_000), both);
+    }
+
+    #[test]
+    fn time_in_which_nobody_listened_is_no_silence() {
+        let mut absence = Absence::new(30_000);
+        absence.heard("gate", 0, ());
+        absence.heard("yard", 0, ());
+        assert_eq!(silent(&mut absence, 10_000), []);
+        absence.heard("yard", 20_000, ());
+        absence.listens_from(15_000);
+        assert_eq!(silent(&mut absence, 44_999), []);
+        assert_eq!(silent(&mut absence, 45_000), [("gate".to_owned(), 15_000, 45_000)]);
+        absence.listens_from(100_000);
+        assert_eq!(absence.heard("gate", 100_500, ()), Some(15_000), "what was told stays told");
+        assert_eq!(silent(&mut absence, 130_000), [("yard".to_owned(), 100_000, 130_000)]);
     }
 
     #[test]

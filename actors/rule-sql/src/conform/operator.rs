@@ -7,12 +7,12 @@ use super::{failed, text};
 use crate::catalog::Catalog;
 use crate::engine::{Engine, RuleOptions};
 use crate::error::EvalError;
-use crate::exec::{self, Group, Rows, Set};
+use crate::exec::{self, Group, Memories, Place, Rows, Set};
 use crate::expr::{Shared, Tuple};
 use crate::functions::Env;
-use crate::functions::analytic::Hits;
+use crate::functions::analytic::{Hits, Memory};
 use crate::parser::parse_select;
-use crate::plan::{Mode, Plan};
+use crate::plan::{Mode, Over, Plan};
 use crate::value::{Object, Zone};
 
 /// When the simulated rule began.
@@ -54,11 +54,12 @@ fn engine(plan: &Plan) -> Engine {
 fn sequence(plan: &Plan, case: &Json, rows: &[Json]) -> Result<Json, EvalError> {
     let mut engine = engine(plan);
     let mut codec = Codec::new(plan);
+    let mut memories = memories(plan);
     let mut out = Vec::new();
     for json in rows {
         let row = codec.row(json.get("$row").unwrap_or(json));
         let tuple = engine.analyze(std::sync::Arc::new(row))?;
-        out.push(Json::Array(selected(plan, case, &tuple)?));
+        out.push(Json::Array(selected(plan, case, &tuple, &mut memories)?));
     }
     Ok(json!({ "value": out }))
 }
@@ -68,9 +69,21 @@ fn with_shared<T>(plan: &Plan, run: impl FnOnce(&Shared<'_>) -> T) -> T {
     run(&Shared { env: &env, aliases: &plan.aliases, hits: Hits::default(), agg_hits: Hits::default() })
 }
 
-fn selected(plan: &Plan, case: &Json, tuple: &Tuple) -> Result<Vec<Json>, EvalError> {
-    let mut rows: Vec<Object> =
-        with_shared(plan, |shared| exec::project_row(plan, shared, tuple, option(case, "sendNilField")))?;
+/// What the calls over what is put out remember.
+fn memories(plan: &Plan) -> Vec<Memory> {
+    vec![Memory::default(); plan.analytics.len()]
+}
+
+fn selected(plan: &Plan, case: &Json, tuple: &Tuple, memories: &mut [Memory]) -> Result<Vec<Json>, EvalError> {
+    let mut rows: Vec<Object> = with_shared(plan, |shared| {
+        let mut recalled = Vec::new();
+        let tuples = std::slice::from_ref(tuple);
+        let place = Place { shared, tuples, folded: &[], range: None, group: false };
+        let mut memories = Memories { of: memories, limit: usize::MAX, partition: &mut String::new() };
+        memories.recall(plan, Over::Groups, &place, &mut recalled)?;
+        memories.recall(plan, Over::Output, &place, &mut recalled)?;
+        exec::project_row(plan, shared, tuple, &recalled, option(case, "sendNilField"))
+    })?;
     if option(case, "sendMetaToSink")
         && let Some(meta) = tuple.parts().first().and_then(|row| row.meta.as_ref())
     {
@@ -91,9 +104,9 @@ fn one(plan: &Plan, stage: &str, case: &Json, input: &Json) -> Result<Json, Eval
     let joined_input = input.get("$join_set").is_some();
     let range_json = input.get("range");
     let tuples: Vec<Tuple> = tuples.iter().map(|t| codec.tuple(t)).collect();
-    let set = Set { rows: Rows::Loose(tuples), range: codec::range(range_json) };
+    let set = Set::of(Rows::Loose(tuples), codec::range(range_json));
     if stage == "select" {
-        return output(plan, case, &set);
+        return output(plan, case, set);
     }
     let set = with_shared(plan, |shared| stages(plan, stage, shared, set))?;
     if set.is_empty() {
@@ -126,21 +139,27 @@ fn stages(plan: &Plan, stage: &str, shared: &Shared<'_>, set: Set) -> Result<Set
         "group_by" => exec::group(plan, shared, set),
         "having" => {
             let range = set.range;
-            let none = Set { rows: Rows::Loose(Vec::new()), range };
+            let none = Set::of(Rows::Loose(Vec::new()), range);
             exec::having(plan, shared, set).map(|kept| kept.unwrap_or(none))
         }
         "order_by" => exec::order(plan, shared, set),
         "join" => {
             let Rows::Loose(tuples) = set.rows else { return Err(EvalError::new("a join takes loose rows")) };
             let rows: Vec<_> = tuples.iter().flat_map(|t| t.parts().to_vec()).collect();
-            Ok(Set { rows: Rows::Loose(exec::join(plan, shared, &rows)?), range: set.range })
+            Ok(Set::of(Rows::Loose(exec::join(plan, shared, &rows)?), set.range))
         }
         other => Err(EvalError::new(format!("the stage \"{other}\" is not known"))),
     }
 }
 
-fn output(plan: &Plan, case: &Json, set: &Set) -> Result<Json, EvalError> {
-    let rows = with_shared(plan, |shared| exec::project_set(plan, shared, set, option(case, "sendNilField")))?;
+fn output(plan: &Plan, case: &Json, set: Set) -> Result<Json, EvalError> {
+    let rows = with_shared(plan, |shared| {
+        let mut of = memories(plan);
+        let mut memories = Memories { of: &mut of, limit: usize::MAX, partition: &mut String::new() };
+        let set = memories.groups(plan, shared, set)?;
+        let set = memories.output(plan, shared, set)?;
+        exec::project_set(plan, shared, &set, option(case, "sendNilField"))
+    })?;
     Ok(json!({ "value": rows.iter().map(codec::encode_object).collect::<Vec<_>>() }))
 }
 
@@ -151,9 +170,9 @@ fn grouped(plan: &Plan, stage: &str, case: &Json, groups: &[Json], codec: &mut C
         read.push(Group::of(tuples.into_iter().flatten().map(|t| codec.tuple(t)).collect()));
     }
     let range_json = groups.first().and_then(|g| g.get("range"));
-    let set = Set { rows: Rows::Grouped(read), range: codec::range(range_json) };
+    let set = Set::of(Rows::Grouped(read), codec::range(range_json));
     if stage == "select" {
-        return output(plan, case, &set);
+        return output(plan, case, set);
     }
     let set = with_shared(plan, |shared| stages(plan, stage, shared, set))?;
     if set.is_empty() {
@@ -175,7 +194,7 @@ fn single(plan: &Plan, stage: &str, case: &Json, input: &Json, codec: &mut Codec
     match stage {
         "select" => {
             let tuple = engine(plan).analyze(std::sync::Arc::new(codec.row(inner)))?;
-            Ok(json!({ "value": selected(plan, case, &tuple)? }))
+            Ok(json!({ "value": selected(plan, case, &tuple, &mut memories(plan))? }))
         }
         "where" => {
             let tuple = codec.tuple(input);

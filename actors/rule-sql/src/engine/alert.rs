@@ -190,23 +190,6 @@ impl SavedAlerting {
 }
 
 impl Engine {
-    /// Somebody is expected to be heard from now on, as if this row had come: the key of a rule that waits for silence is
-    /// made of it. Without this, a rule knows of nobody who was never heard. Other rules do not mind.
-    pub fn expect(&mut self, stream: &str, data: Arc<Object>) {
-        let plan = Arc::clone(&self.plan);
-        let (Some(alert), Some(source)) = (&plan.alert, plan.source(stream)) else { return };
-        let tuple = Tuple::One(Arc::new(Row::new(source, self.env.now, data, None, &plan.columns)));
-        let shared = self.shared(&self.env);
-        let Ok(key) = readable_key(&alert.per, &Frame::row(&shared, &tuple, None)) else { return };
-        let now = self.env.now;
-        if let (Some(Alerting { watch: Watch::Absence(absence), .. }), Tuple::One(row)) = (&mut self.alerting, tuple)
-            && !absence.knows(&key)
-        {
-            absence.heard(&key, now, Some(row));
-            absence.bound(self.options.max_partitions);
-        }
-    }
-
     /// The keys for which the condition holds, and whether each has fired.
     pub fn holding(&self) -> impl Iterator<Item = (&Key, bool)> {
         self.alerting.iter().flat_map(|alerting| alerting.holding.iter().flat_map(Holding::keys))
@@ -254,8 +237,9 @@ impl Engine {
                 absence.bound(limit);
                 self.counters.matched += 1;
                 if let Some(since) = silent_since {
-                    let rows = exec::project_row(plan, &self.shared(&self.env), tuple, self.options.send_null)?;
-                    self.change(rows, None, Change { key: key.into(), kind: ChangeKind::Resolved, since, at: row.ts });
+                    let rows = exec::project_row(plan, &self.shared(&self.env), tuple, &[], self.options.send_null)?;
+                    let change = Change { key: key.into(), kind: ChangeKind::Resolved, since, at: row.ts };
+                    self.change(rows, None, change, Vec::new());
                 }
                 return Ok(None);
             }
@@ -288,7 +272,7 @@ impl Engine {
     /// Something is to be told: at once, or when it fires.
     fn found(&mut self, plan: &Plan, finding: Finding) {
         let Finding { key, since, at, tuple } = finding;
-        let rows = match exec::project_row(plan, &self.shared(&self.env), &tuple, self.options.send_null) {
+        let rows = match exec::project_row(plan, &self.shared(&self.env), &tuple, &[], self.options.send_null) {
             Ok(rows) => rows,
             Err(e) => return self.emit_error(&e.to_string()),
         };
@@ -311,7 +295,10 @@ impl Engine {
             }
         }
         self.hits.hit(at);
-        self.change(rows, None, Change { key, kind, since, at });
+        // A row of a sequence is there twice, once under the name of its step.
+        let steps = tuple.parts().iter().filter(|row| row.source < plan.sources.len());
+        let origins = steps.map(|row| Arc::clone(&row.data)).collect();
+        self.change(rows, None, Change { key, kind, since, at }, origins);
     }
 
     /// The time has come this far: what is over, what has stayed away, who has gone silent.
@@ -322,7 +309,7 @@ impl Engine {
             let over = alerting.holding.as_mut().and_then(|holding| holding.due(timer));
             if let Some(over) = over {
                 let change = Change { key: over.key, kind: ChangeKind::Resolved, since: over.since, at: over.at };
-                self.change(over.kept.unwrap_or_default(), None, change);
+                self.change(over.kept.unwrap_or_default(), None, change, Vec::new());
                 continue;
             }
             let finding = match (&mut alerting.watch, &alert.source) {
@@ -390,7 +377,7 @@ impl Engine {
         holding.bound(limit);
         for (rows, change) in changes {
             self.agg_hits.hit(at);
-            self.change(rows, range, change);
+            self.change(rows, range, change, Vec::new());
         }
     }
 }

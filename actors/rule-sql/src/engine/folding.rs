@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Engine;
+use super::{Engine, stages::chosen};
 use crate::error::EvalError;
-use crate::exec::{self, Group, Rows, Set, in_stage};
+use crate::exec::{self, Group, Memories, Rows, Set, in_stage};
 use crate::expr::{Frame, Row, Tuple};
 use crate::plan::Plan;
 use crate::value::Value;
@@ -47,12 +47,18 @@ impl Engine {
 
     /// A window is complete.
     pub(super) fn fold_complete(&mut self, plan: &Plan, folded: Folded, range: WindowRange) {
-        let set = self.fold_stages(plan, folded, range);
+        let set = self.remembering(|engine, memories| engine.fold_stages(plan, memories, folded, range));
         self.left(plan, set, Some(range), None);
     }
 
     /// The stages between GROUP BY and SELECT.
-    fn fold_stages(&self, plan: &Plan, folded: Folded, range: WindowRange) -> Result<Option<Set>, EvalError> {
+    fn fold_stages(
+        &self,
+        plan: &Plan,
+        memories: &mut Memories<'_>,
+        folded: Folded,
+        range: WindowRange,
+    ) -> Result<Option<Set>, EvalError> {
         let Some(folding) = &plan.folding else { return Ok(None) };
         if let Some(failed) = folded.failed.0.or(folded.failed.1) {
             return Err(EvalError(failed));
@@ -64,16 +70,14 @@ impl Engine {
         let mut groups: Vec<Group> = Vec::with_capacity(folded.groups.len());
         for group in folded.groups {
             let folded = group.folds.iter().zip(&folding.calls).map(|(fold, call)| fold.result(call.function));
-            groups.push(Group { folded: folded.collect(), tuples: vec![Tuple::One(group.first)] });
+            let first = vec![Tuple::One(group.first)];
+            groups.push(Group { folded: folded.collect(), ..Group::of(first) });
         }
         // Without keys, no rows are a group as well.
         if groups.is_empty() {
             let folded = folding.calls.iter().map(|call| call.fold.result(call.function)).collect();
-            groups.push(Group { tuples: Vec::new(), folded });
+            groups.push(Group { folded, ..Group::default() });
         }
-        let shared = self.shared(&self.env);
-        let set = Set { rows: Rows::Grouped(groups), range: Some(range) };
-        let Some(set) = exec::having(plan, &shared, set)? else { return Ok(None) };
-        exec::order(plan, &shared, set).map(Some)
+        chosen(plan, &self.shared(&self.env), memories, Set::of(Rows::Grouped(groups), Some(range)))
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{Engine, Event};
 use crate::catalog::Relation;
 use crate::error::EvalError;
-use crate::exec::write_key;
-use crate::expr::{Frame, Row, Tuple, places_like, truth};
-use crate::plan::AnalyticCall;
+use crate::exec::{Memories, failed};
+use crate::expr::{Frame, Row, Tuple, places_like};
+use crate::plan::Over;
 use crate::value::{Object, Value, parse_time, to_time};
 
 impl Engine {
@@ -138,71 +138,39 @@ impl Engine {
         Ok(time.millis())
     }
 
-    /// Runs the analytic calls on a row, each seeing the results of those before it.
+    /// Runs the analytic calls over rows on one, each seeing the results of those before it.
     pub(crate) fn analyze(&mut self, row: Arc<Row>) -> Result<Tuple, EvalError> {
-        if self.plan.analytics.is_empty() {
-            return Ok(Tuple::One(row));
-        }
         let mut tuple = Tuple::One(row);
+        if !self.plan.recalls(Over::Rows) {
+            return Ok(tuple);
+        }
         let plan = Arc::clone(&self.plan);
-        let mut memories = std::mem::take(&mut self.memories);
-        let mut partition = std::mem::take(&mut self.entry.key);
-        let mut result = Ok(());
-        for (call, memory) in plan.analytics.iter().zip(&mut memories) {
-            let value = self.analytic(call, memory, &tuple, &mut partition);
-            match value {
-                Ok(value) => {
-                    if let Tuple::One(row) = &mut tuple {
-                        Arc::make_mut(row).analytic.push(value);
+        self.remembering(|engine, memories| {
+            for (number, call) in plan.analytics.iter().enumerate() {
+                let value = match call.over {
+                    Over::Rows => {
+                        let shared = engine.shared(&engine.env);
+                        memories.step(number, call, &Frame::row(&shared, &tuple, None)).map_err(|e| failed(&e))?
                     }
-                }
-                Err(e) => {
-                    result = Err(EvalError::new(format!("run Analytic error: {e}")));
-                    break;
+                    // It has its turn later; its place is kept.
+                    Over::Groups | Over::Output => Value::Null,
+                };
+                if let Tuple::One(row) = &mut tuple {
+                    Arc::make_mut(row).analytic.push(value);
                 }
             }
-        }
-        self.memories = memories;
-        self.entry.key = partition;
-        result.map(|()| tuple)
+            Ok(tuple)
+        })
     }
 
-    fn analytic(
-        &self,
-        call: &AnalyticCall,
-        memory: &mut crate::functions::analytic::Memory,
-        tuple: &Tuple,
-        partition: &mut String,
-    ) -> Result<Value, EvalError> {
-        let shared = self.shared(&self.env);
-        let frame = Frame::row(&shared, tuple, None);
-        let args = call.args.iter().map(|a| frame.eval(a)).collect::<Result<Vec<_>, _>>()?;
-        let when = match &call.when {
-            Some(when) => truth(&frame.eval(when)?)?,
-            None => true,
-        };
-        if call.name != "changed_cols" {
-            partition.clear();
-            write_key(&call.partition, &frame, partition)?;
-            return memory.step(call.name, partition, &args, when, self.options.max_partitions);
-        }
-        let [Value::Str(prefix), Value::Bool(ignore_null)] = args.as_slice() else {
-            return Err(EvalError::new("changed_cols takes a prefix and whether nulls are ignored"));
-        };
-        let mut columns: Vec<(Arc<str>, Value)> = Vec::new();
-        for (name, node) in &call.columns {
-            match (name.as_ref(), frame.eval(node)?) {
-                ("*", Value::Object(all)) => {
-                    for (name, value) in
-                        all.iter().filter(|(n, _)| !columns.iter().any(|(c, _)| c == *n)).collect::<Vec<_>>()
-                    {
-                        columns.push((Arc::clone(name), value.clone()));
-                    }
-                }
-                (_, value) => columns.push((Arc::clone(name), value)),
-            }
-        }
-        let changed = if when { memory.changed_cols(prefix, *ignore_null, &columns) } else { Object::new() };
-        Ok(if changed.is_empty() { Value::Null } else { Value::object(changed) })
+    /// Does something with the memories of the analytic calls.
+    pub(super) fn remembering<T>(&mut self, act: impl FnOnce(&Self, &mut Memories<'_>) -> T) -> T {
+        let mut memories = std::mem::take(&mut self.memories);
+        let mut partition = std::mem::take(&mut self.entry.key);
+        let limit = self.options.max_partitions;
+        let result = act(self, &mut Memories { of: &mut memories, limit, partition: &mut partition });
+        self.memories = memories;
+        self.entry.key = partition;
+        result
     }
 }

@@ -6,6 +6,8 @@
 
 mod alert;
 mod checkpoint;
+mod counts;
+mod expected;
 mod folding;
 mod ingest;
 mod options;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use checkpoint::{Checkpoint, RestoreError};
+pub use counts::Counted;
 pub use options::{Counters, RuleOptions};
 pub(crate) use size::{heap, sampled};
 
@@ -59,6 +62,9 @@ pub struct Emission {
     /// `THEN`); without such clauses each row stands for itself.
     #[serde(default)]
     pub change: Option<Change>,
+    /// The rows that have made it begin, where they are few: that which fired, or those of the steps of a sequence.
+    #[serde(default)]
+    pub origins: Vec<Arc<Object>>,
 }
 
 /// Something has begun, or is over.
@@ -272,7 +278,7 @@ impl Engine {
         self.counters.errors += 1;
         self.counters.last_error = Some(error.to_owned());
         if self.options.send_error {
-            self.put(Emission { at: self.env.now, range: None, result: Err(error.to_owned()), change: None });
+            self.put(Emission { result: Err(error.to_owned()), ..self.emission(Vec::new(), None) });
         }
     }
 
@@ -282,14 +288,18 @@ impl Engine {
         }
         self.counters.rows_out += rows.len() as u64;
         self.counters.emissions += u64::from(!rows.is_empty());
-        self.put(Emission { at: self.env.now, range, result: Ok(rows), change: None });
+        self.put(self.emission(rows, range));
     }
 
     /// Puts out that something has begun or is over.
-    fn change(&mut self, rows: Vec<Object>, range: Option<WindowRange>, change: Change) {
+    fn change(&mut self, rows: Vec<Object>, range: Option<WindowRange>, change: Change, origins: Vec<Arc<Object>>) {
         self.counters.rows_out += rows.len() as u64;
         self.counters.emissions += 1;
-        self.put(Emission { at: self.env.now, range, result: Ok(rows), change: Some(change) });
+        self.put(Emission { change: Some(change), origins, ..self.emission(rows, range) });
+    }
+
+    fn emission(&self, rows: Vec<Object>, range: Option<WindowRange>) -> Emission {
+        Emission { at: self.env.now, range, result: Ok(rows), change: None, origins: Vec::new() }
     }
 
     /// Emissions that nobody takes are bounded like everything else: the oldest go.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::error::EvalError;
-use crate::exec::{self, Rows, Set, in_stage};
+use crate::exec::{self, Memories, Place, Rows, Set, in_stage};
 use crate::expr::{Frame, Node, Row, Shared, Tuple, truth};
-use crate::plan::{Plan, PlanWindow, PlanWindowKind};
-use crate::value::Value;
+use crate::plan::{Over, Plan, PlanWindow, PlanWindowKind};
+use crate::value::{Object, Value};
 use crate::window::{Complete, Released, Verdict, WindowRange};
 
 impl Engine {
@@ -58,24 +58,7 @@ impl Engine {
 
     /// A statement without window and join: a row at a time.
     fn single(&mut self, plan: &Plan, tuple: &Tuple, accepted: bool) {
-        let shared = self.shared(&self.env);
-        let accepts = if accepted { Ok(true) } else { exec::accepts(plan, &shared, tuple) };
-        let result = accepts.and_then(|accepted| {
-            if !accepted {
-                return Ok(None);
-            }
-            let having = match &plan.having {
-                Some(having) => {
-                    let group = Frame::group(&shared, std::slice::from_ref(tuple), None);
-                    group.eval(having).and_then(|v| truth(&v)).map_err(in_stage("Having"))?
-                }
-                None => true,
-            };
-            if !having {
-                return Ok(None);
-            }
-            exec::project_row(plan, &shared, tuple, self.options.send_null).map(Some)
-        });
+        let result = self.remembering(|engine, memories| engine.one(plan, memories, tuple, accepted));
         let time = tuple.parts().first().map_or(self.env.now, |row| row.ts);
         match result {
             Ok(None) => {}
@@ -96,6 +79,32 @@ impl Engine {
             }
             Err(e) => self.emit_error(&e.to_string()),
         }
+    }
+
+    /// What a row gives. `None`: it is left out.
+    fn one(
+        &self,
+        plan: &Plan,
+        memories: &mut Memories<'_>,
+        tuple: &Tuple,
+        accepted: bool,
+    ) -> Result<Option<Vec<Object>>, EvalError> {
+        let shared = self.shared(&self.env);
+        if !accepted && !exec::accepts(plan, &shared, tuple)? {
+            return Ok(None);
+        }
+        let mut recalled = Vec::new();
+        let tuples = std::slice::from_ref(tuple);
+        let place = |group| Place { shared: &shared, tuples, folded: &[], range: None, group };
+        memories.recall(plan, Over::Groups, &place(true), &mut recalled)?;
+        if let Some(having) = &plan.having {
+            let group = Frame::group(&shared, tuples, None).recalling(&recalled);
+            if !group.eval(having).and_then(|v| truth(&v)).map_err(in_stage("Having"))? {
+                return Ok(None);
+            }
+        }
+        memories.recall(plan, Over::Output, &place(plan.output.aggregate), &mut recalled)?;
+        exec::project_row(plan, &shared, tuple, &recalled, self.options.send_null).map(Some)
     }
 
     fn enter_window(&mut self, plan_window: &PlanWindow, row: &Arc<Row>, tuple: &Tuple, accepted: bool) {
@@ -166,7 +175,8 @@ impl Engine {
             rows.extend(self.tables.iter().flatten().cloned());
         }
         let row = rows.first().filter(|_| range.is_none()).cloned();
-        let set = arranged(plan, &self.shared(&self.env), rows, range);
+        let set =
+            self.remembering(|engine, memories| arranged(plan, &engine.shared(&engine.env), memories, rows, range));
         self.left(plan, set, range, row.as_ref());
     }
 
@@ -212,6 +222,7 @@ impl Engine {
 fn arranged(
     plan: &Plan,
     shared: &Shared<'_>,
+    memories: &mut Memories<'_>,
     rows: Vec<Arc<Row>>,
     range: Option<WindowRange>,
 ) -> Result<Option<Set>, EvalError> {
@@ -224,13 +235,25 @@ fn arranged(
         }
         joined
     };
-    let set = Set { rows: Rows::Loose(tuples), range };
+    let set = Set::of(Rows::Loose(tuples), range);
     let set = exec::filter(plan, shared, set)?;
     let selective = plan.filter.is_some() || !plan.group_by.is_empty();
     if selective && set.is_empty() {
         return Ok(None);
     }
     let set = exec::group(plan, shared, set)?;
+    chosen(plan, shared, memories, set)
+}
+
+/// The stages between GROUP BY and SELECT. `None`: nothing was left.
+pub(super) fn chosen(
+    plan: &Plan,
+    shared: &Shared<'_>,
+    memories: &mut Memories<'_>,
+    set: Set,
+) -> Result<Option<Set>, EvalError> {
+    let set = memories.groups(plan, shared, set)?;
     let Some(set) = exec::having(plan, shared, set)? else { return Ok(None) };
-    exec::order(plan, shared, set).map(Some)
+    let set = exec::order(plan, shared, set)?;
+    memories.output(plan, shared, set).map(Some)
 }

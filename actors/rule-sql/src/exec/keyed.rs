@@ -42,10 +42,12 @@ pub(crate) fn project_keyed(
         Ok(())
     };
     match &set.rows {
-        Rows::Loose(tuples) if plan.output.aggregate => put(Frame::group(shared, tuples, set.range))?,
+        Rows::Loose(tuples) if plan.output.aggregate => {
+            put(Frame::group(shared, tuples, set.range).recalling(&set.recalled))?;
+        }
         Rows::Loose(tuples) => {
             for (i, tuple) in tuples.iter().enumerate() {
-                put(Frame::row(shared, tuple, set.range).numbered(number(i)))?;
+                put(Frame::row(shared, tuple, set.range).recalling(set.recalled_of(i)).numbered(number(i)))?;
             }
         }
         Rows::Grouped(groups) => {

@@ -7,11 +7,13 @@ mod join;
 mod keyed;
 mod order;
 mod project;
+mod recall;
 
 pub(crate) use join::join;
 pub(crate) use keyed::{project_keyed, readable_key};
 pub(crate) use order::order;
 pub(crate) use project::{project_row, project_set};
+pub(crate) use recall::{Memories, Place, failed};
 
 use std::collections::HashMap;
 
@@ -25,6 +27,10 @@ use crate::value::{Value, go_text};
 pub(crate) struct Set {
     pub(crate) rows: Rows,
     pub(crate) range: Option<WindowRange>,
+    /// What analytic calls say of loose rows as a whole, by the numbers of the calls.
+    pub(crate) recalled: Vec<Value>,
+    /// The same of each loose row, where there are calls about each.
+    pub(crate) each: Vec<Vec<Value>>,
 }
 
 /// Loose rows, or rows in groups.
@@ -39,19 +45,30 @@ pub(crate) enum Rows {
 pub(crate) struct Group {
     pub(crate) tuples: Vec<Tuple>,
     pub(crate) folded: Vec<Result<Value, EvalError>>,
+    /// What analytic calls say of it, by the numbers of the calls.
+    pub(crate) recalled: Vec<Value>,
 }
 
 impl Group {
     pub(crate) fn of(tuples: Vec<Tuple>) -> Self {
-        Self { tuples, folded: Vec::new() }
+        Self { tuples, ..Self::default() }
     }
 
     pub(crate) fn frame<'a>(&'a self, shared: &'a Shared<'a>, range: Option<WindowRange>) -> Frame<'a> {
-        Frame::folded(shared, &self.tuples, &self.folded, range)
+        Frame::folded(shared, &self.tuples, &self.folded, range).recalling(&self.recalled)
     }
 }
 
 impl Set {
+    pub(crate) fn of(rows: Rows, range: Option<WindowRange>) -> Self {
+        Self { rows, range, recalled: Vec::new(), each: Vec::new() }
+    }
+
+    /// What analytic calls say of the loose row at this place.
+    pub(crate) fn recalled_of(&self, place: usize) -> &[Value] {
+        self.each.get(place).unwrap_or(&self.recalled)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         match &self.rows {
             Rows::Loose(tuples) => tuples.is_empty(),
@@ -96,7 +113,7 @@ pub(crate) fn filter(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Set, 
             kept.push(tuple.clone());
         }
     }
-    Ok(Set { rows: Rows::Loose(kept), range })
+    Ok(Set::of(Rows::Loose(kept), range))
 }
 
 /// GROUP BY: groups in the order in which their first rows come.
@@ -104,7 +121,7 @@ pub(crate) fn group(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Set, E
     let range = set.range;
     let tuples = match set.rows {
         Rows::Loose(tuples) if !plan.group_by.is_empty() => tuples,
-        rows => return Ok(Set { rows, range }),
+        rows => return Ok(Set::of(rows, range)),
     };
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
@@ -116,7 +133,7 @@ pub(crate) fn group(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Set, E
             None => groups.push(Group::of(vec![tuple])),
         }
     }
-    Ok(Set { rows: Rows::Grouped(groups), range })
+    Ok(Set::of(Rows::Grouped(groups), range))
 }
 
 /// The values of some expressions as one text: equal texts, equal keys.
@@ -151,7 +168,8 @@ pub(crate) fn having(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Optio
     let Some(having) = &plan.having else { return Ok(Some(set)) };
     let range = set.range;
     let holds = |tuples: &[Tuple]| {
-        Frame::group(shared, tuples, range).eval(having).and_then(|v| truth(&v)).map_err(in_stage("Having"))
+        let group = Frame::group(shared, tuples, range).recalling(&set.recalled);
+        group.eval(having).and_then(|v| truth(&v)).map_err(in_stage("Having"))
     };
     let rows = match set.rows {
         Rows::Loose(tuples) if holds(&tuples)? => Rows::Loose(tuples),
@@ -170,5 +188,5 @@ pub(crate) fn having(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Optio
             Rows::Grouped(kept)
         }
     };
-    Ok(Some(Set { rows, range }))
+    Ok(Some(Set { rows, ..set }))
 }

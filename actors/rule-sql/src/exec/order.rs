@@ -24,7 +24,10 @@ pub(crate) fn order(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Set, E
     let range = set.range;
     let rows = match set.rows {
         Rows::Loose(tuples) => {
-            let keys = tuples.iter().map(|t| keys(plan, &Frame::row(shared, t, range))).collect::<Result<Vec<_>, _>>();
+            let keys = tuples
+                .iter()
+                .map(|t| keys(plan, &Frame::row(shared, t, range).recalling(&set.recalled)))
+                .collect::<Result<Vec<_>, _>>();
             Rows::Loose(sorted(plan, tuples, keys.map_err(in_stage("Order By"))?)?)
         }
         Rows::Grouped(groups) => {
@@ -32,7 +35,7 @@ pub(crate) fn order(plan: &Plan, shared: &Shared<'_>, set: Set) -> Result<Set, E
             Rows::Grouped(sorted(plan, groups, keys.map_err(in_stage("Order By"))?)?)
         }
     };
-    Ok(Set { rows, range })
+    Ok(Set { rows, ..set })
 }
 
 fn keys(plan: &Plan, frame: &Frame<'_>) -> Result<Vec<Value>, EvalError> {

@@ -8,14 +8,16 @@ use crate::expr::{Frame, Shared, Tuple};
 use crate::plan::{Item, Plan};
 use crate::value::{Object, Value};
 
-/// What one row gives: one object, or several where an item gives rows.
+/// What one row gives: one object, or several where an item gives rows. `recalled` is what analytic calls say of it.
 pub(crate) fn project_row(
     plan: &Plan,
     shared: &Shared<'_>,
     tuple: &Tuple,
+    recalled: &[Value],
     send_null: bool,
 ) -> Result<Vec<Object>, EvalError> {
-    let object = one(plan, &Frame::row(shared, tuple, None), send_null).map_err(in_stage("Select"))?;
+    let frame = Frame::row(shared, tuple, None).recalling(recalled);
+    let object = one(plan, &frame, send_null).map_err(in_stage("Select"))?;
     let mut out = expand(plan, object)?;
     out.truncate(plan.output.limit.unwrap_or(usize::MAX));
     Ok(out)
@@ -36,10 +38,12 @@ pub(crate) fn project_set(
     };
     let number = |i: usize| i64::try_from(i + 1).unwrap_or(i64::MAX);
     match &set.rows {
-        Rows::Loose(tuples) if plan.output.aggregate => put(Frame::group(shared, tuples, set.range))?,
+        Rows::Loose(tuples) if plan.output.aggregate => {
+            put(Frame::group(shared, tuples, set.range).recalling(&set.recalled))?;
+        }
         Rows::Loose(tuples) => {
             for (i, tuple) in tuples.iter().enumerate() {
-                put(Frame::row(shared, tuple, set.range).numbered(number(i)))?;
+                put(Frame::row(shared, tuple, set.range).recalling(set.recalled_of(i)).numbered(number(i)))?;
             }
         }
         Rows::Grouped(groups) => {

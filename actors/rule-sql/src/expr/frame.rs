@@ -68,6 +68,8 @@ pub struct Frame<'a> {
     pub(super) tuples: &'a [Tuple],
     /// The results of the aggregates, where the group's rows were folded into them.
     folded: &'a [Result<Value, EvalError>],
+    /// What analytic calls over groups, or over what is put out, say of it: by the numbers of the calls.
+    recalled: &'a [Value],
     pub(super) range: Option<WindowRange>,
     /// Whether this is a group: its first tuple stands for it.
     pub(super) group: bool,
@@ -109,7 +111,14 @@ impl<'a> Frame<'a> {
         range: Option<WindowRange>,
         group: bool,
     ) -> Self {
-        Self { shared, head, tuples, folded: &[], range, group, number: Cell::new(1), memo: RefCell::default() }
+        let (number, memo) = (Cell::new(1), RefCell::default());
+        Self { shared, head, tuples, folded: &[], recalled: &[], range, group, number, memo }
+    }
+
+    /// With what analytic calls over groups, or over what is put out, say of it.
+    #[must_use]
+    pub fn recalling(self, recalled: &'a [Value]) -> Self {
+        Self { recalled, ..self }
     }
 
     /// Says which row of its window this is, from 1.
@@ -131,6 +140,10 @@ impl<'a> Frame<'a> {
 
     pub(super) fn folded_result(&self, number: usize) -> Result<Value, EvalError> {
         self.folded.get(number).cloned().unwrap_or(Ok(Value::Null))
+    }
+
+    pub(super) fn recalled(&self, number: usize) -> Value {
+        self.recalled.get(number).cloned().unwrap_or(Value::Null)
     }
 
     pub(super) fn alias(&self, number: usize) -> Result<Value, EvalError> {

@@ -51,7 +51,10 @@ pub enum Node {
     },
     All(Box<All>),
     Alias(usize),
+    /// What an analytic call says of the row, by its number.
     Analytic(usize),
+    /// What an analytic call over groups, or over what is put out, says, by its number.
+    Recalled(usize),
     Ask(Ask),
     Binary(Op, Box<Node>, Box<Node>),
     Not(Box<Node>),
@@ -120,6 +123,7 @@ impl Node {
             Self::Analytic(number) => {
                 Ok(frame.head.find(|row| row.analytic.get(*number)).cloned().unwrap_or(Value::Null))
             }
+            Self::Recalled(number) => Ok(frame.recalled(*number)),
             Self::Ask(ask) => Ok(answer(*ask, frame)),
             Self::Binary(op, left, right) => {
                 let left = left.view(frame)?;

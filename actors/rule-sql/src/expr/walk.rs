@@ -5,91 +5,68 @@ use crate::functions::Env;
 use crate::functions::analytic::Hits;
 use crate::value::Zone;
 
-impl Node {
-    /// The nodes directly inside this one.
-    pub fn children(&self) -> Vec<&Node> {
-        match self {
+/// The nodes directly inside one, to be looked at or to be changed.
+macro_rules! inside {
+    ($node:expr, $reference:ty, $iter:ident, $as_deref:ident) => {{
+        let mut out: Vec<$reference> = Vec::new();
+        match $node {
             Self::Const(_)
             | Self::Column(_)
             | Self::Meta { .. }
             | Self::Alias(_)
             | Self::Analytic(_)
+            | Self::Recalled(_)
             | Self::Ask(_)
             | Self::CountAll
-            | Self::Folded(_) => Vec::new(),
-            Self::All(all) => all.replace.iter().map(|(_, n)| n).collect(),
-            Self::During(_, at) => at.as_deref().into_iter().collect(),
-            Self::Binary(_, a, b) | Self::Index(a, b) => vec![a, b],
-            Self::Not(a) | Self::Arrow(a, _) => vec![a],
+            | Self::Folded(_) => {}
+            Self::All(all) => out.extend(all.replace.$iter().map(|(_, node)| node)),
+            Self::During(_, at) => out.extend(at.$as_deref()),
+            Self::Binary(_, a, b) | Self::Index(a, b) => {
+                out.push(a);
+                out.push(b);
+            }
+            Self::Not(a) | Self::Arrow(a, _) | Self::Like { value: a, .. } => out.push(a),
             Self::Slice(a, from, to) => {
-                let mut out: Vec<&Node> = vec![a];
-                out.extend(from.as_deref());
-                out.extend(to.as_deref());
-                out
+                out.push(a);
+                out.extend(from.$as_deref());
+                out.extend(to.$as_deref());
             }
             Self::Case { value, whens, otherwise } => {
-                let mut out: Vec<&Node> = value.as_deref().into_iter().collect();
+                out.extend(value.$as_deref());
                 for (when, then) in whens {
                     out.push(when);
                     out.push(then);
                 }
-                out.extend(otherwise.as_deref());
-                out
+                out.extend(otherwise.$as_deref());
             }
             Self::InList { value, items, .. } => {
-                let mut out: Vec<&Node> = vec![value];
+                out.push(value);
                 out.extend(items);
-                out
             }
-            Self::InArray { value, array, .. } => vec![value, array],
-            Self::Between { value, low, high, .. } => vec![value, low, high],
-            Self::Like { value, .. } => vec![value],
-            Self::LikeAny { value, pattern, .. } => vec![value, pattern],
-            Self::Call(_, args) | Self::Aggregate(_, args) => args.iter().collect(),
+            Self::InArray { value, array: other, .. } | Self::LikeAny { value, pattern: other, .. } => {
+                out.push(value);
+                out.push(other);
+            }
+            Self::Between { value, low, high, .. } => {
+                out.push(value);
+                out.push(low);
+                out.push(high);
+            }
+            Self::Call(_, args) | Self::Aggregate(_, args) => out.extend(args),
         }
+        out
+    }};
+}
+
+impl Node {
+    /// The nodes directly inside this one.
+    pub fn children(&self) -> Vec<&Node> {
+        inside!(self, &Node, iter, as_deref)
     }
 
     /// The same, to be changed.
     pub fn children_mut(&mut self) -> Vec<&mut Node> {
-        match self {
-            Self::Const(_)
-            | Self::Column(_)
-            | Self::Meta { .. }
-            | Self::Alias(_)
-            | Self::Analytic(_)
-            | Self::Ask(_)
-            | Self::CountAll
-            | Self::Folded(_) => Vec::new(),
-            Self::All(all) => all.replace.iter_mut().map(|(_, n)| n).collect(),
-            Self::During(_, at) => at.as_deref_mut().into_iter().collect(),
-            Self::Binary(_, a, b) | Self::Index(a, b) => vec![a, b],
-            Self::Not(a) | Self::Arrow(a, _) => vec![a],
-            Self::Slice(a, from, to) => {
-                let mut out: Vec<&mut Node> = vec![a];
-                out.extend(from.as_deref_mut());
-                out.extend(to.as_deref_mut());
-                out
-            }
-            Self::Case { value, whens, otherwise } => {
-                let mut out: Vec<&mut Node> = value.as_deref_mut().into_iter().collect();
-                for (when, then) in whens {
-                    out.push(when);
-                    out.push(then);
-                }
-                out.extend(otherwise.as_deref_mut());
-                out
-            }
-            Self::InList { value, items, .. } => {
-                let mut out: Vec<&mut Node> = vec![value];
-                out.extend(items);
-                out
-            }
-            Self::InArray { value, array, .. } => vec![value, array],
-            Self::Between { value, low, high, .. } => vec![value, low, high],
-            Self::Like { value, .. } => vec![value],
-            Self::LikeAny { value, pattern, .. } => vec![value, pattern],
-            Self::Call(_, args) | Self::Aggregate(_, args) => args.iter_mut().collect(),
-        }
+        inside!(self, &mut Node, iter_mut, as_deref_mut)
     }
 
     /// Whether a condition holds for this node and all inside it; aliases are asked as they are, not followed.

@@ -8,6 +8,7 @@ pub mod aggregate;
 pub mod analytic;
 mod array;
 mod check;
+mod compress;
 mod convert;
 mod datetime;
 mod fold;
@@ -179,7 +180,14 @@ const CHANGING: [&str; 15] = [
 impl Function {
     /// Whether a scalar function gives the same for the same arguments, whenever a rule asks. What is not known is not.
     pub fn is_steady(&self) -> bool {
-        let groups = [array::FUNCTIONS, convert::FUNCTIONS, datetime::FUNCTIONS, hash::FUNCTIONS, math::FUNCTIONS];
+        let groups = [
+            array::FUNCTIONS,
+            compress::FUNCTIONS,
+            convert::FUNCTIONS,
+            datetime::FUNCTIONS,
+            hash::FUNCTIONS,
+            math::FUNCTIONS,
+        ];
         let known =
             groups.into_iter().chain([object::FUNCTIONS, jsonpath::FUNCTIONS, string::FUNCTIONS, track::FUNCTIONS]);
         self.kind == Kind::Scalar
@@ -214,11 +222,12 @@ const ENGINE: &[Function] = &[
 ];
 
 static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let groups: [&'static [Function]; 14] = [
+    let groups: [&'static [Function]; 15] = [
         ENGINE,
         aggregate::FUNCTIONS,
         analytic::FUNCTIONS,
         array::FUNCTIONS,
+        compress::FUNCTIONS,
         convert::FUNCTIONS,
         datetime::FUNCTIONS,
         hash::FUNCTIONS,

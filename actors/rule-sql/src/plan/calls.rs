@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::AnalyticCall;
 use super::compile::Compiler;
+use super::{AnalyticCall, Over};
 use crate::ast::{Call, ExprKind};
 use crate::error::{Pos, SqlError, did_you_mean};
 use crate::expr::{Ask, Node};
@@ -76,8 +76,11 @@ impl<'a> Compiler<'a> {
         let args = self.list(&call.args)?;
         let partition = self.list(&call.partition)?;
         let when = call.when.as_ref().map(|w| self.expr(w)).transpose()?;
-        self.analytics.push(AnalyticCall { name, args, columns: Vec::new(), partition, when });
-        Ok(Node::Analytic(self.analytics.len() - 1))
+        let groups = args.iter().chain(&partition).chain(&when).any(|node| self.aggregates(node));
+        let over = if groups { Over::Groups } else { Over::Rows };
+        self.analytics.push(AnalyticCall { name, over, args, columns: Vec::new(), partition, when });
+        let number = self.analytics.len() - 1;
+        Ok(if groups { Node::Recalled(number) } else { Node::Analytic(number) })
     }
 
     fn watched(&mut self, name: &'static str, call: &'a Call, pos: Pos) -> Result<Node, SqlError> {
@@ -98,7 +101,7 @@ impl<'a> Compiler<'a> {
         }
         let partition = self.list(&call.partition)?;
         let when = call.when.as_ref().map(|w| self.expr(w)).transpose()?;
-        self.analytics.push(AnalyticCall { name, args, columns, partition, when });
-        Ok(Node::Analytic(self.analytics.len() - 1))
+        self.analytics.push(AnalyticCall { name, over: Over::Output, args, columns, partition, when });
+        Ok(Node::Recalled(self.analytics.len() - 1))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AnalyticCall, Mode, PlanSource};
+use super::{AnalyticCall, Mode, Over, PlanSource};
 use crate::ast::{Expr, ExprKind, InSet, Name, Select, Wildcard};
 use crate::catalog::Catalog;
 use crate::error::{Pos, SqlError, did_you_mean};
@@ -31,6 +31,10 @@ struct Alias<'a> {
 struct Traits {
     aggregates: bool,
     hits: bool,
+    /// It has an analytic call over groups, or over what is put out.
+    recalls: bool,
+    /// It has an analytic call over what is put out.
+    watches: bool,
 }
 
 /// How deep the definition of an alias may be, with the aliases in it: as for an expression that is written out.
@@ -171,6 +175,16 @@ impl<'a> Compiler<'a> {
         self.traits(node).aggregates
     }
 
+    /// Whether a node has an analytic call over groups or over what is put out, also through aliases.
+    pub(super) fn recalls(&self, node: &Node) -> bool {
+        self.traits(node).recalls
+    }
+
+    /// Whether a node has an analytic call over what is put out, also through aliases.
+    pub(super) fn watches(&self, node: &Node) -> bool {
+        self.traits(node).watches
+    }
+
     /// Whether a node asks for `last_hit_*`, also through aliases.
     pub(super) fn asks_hits(&self, node: &Node) -> bool {
         self.traits(node).hits
@@ -181,14 +195,22 @@ impl<'a> Compiler<'a> {
         match node {
             Node::Alias(number) => self.aliases.get(*number).map(|alias| alias.traits).unwrap_or_default(),
             node => {
+                let recalls = match node {
+                    Node::Recalled(number) => self.analytics.get(*number).map(|call| call.over),
+                    _ => None,
+                };
                 let mut all = Traits {
-                    aggregates: matches!(node, Node::Aggregate(..) | Node::CountAll),
+                    aggregates: matches!(node, Node::Aggregate(..) | Node::CountAll) || recalls == Some(Over::Groups),
                     hits: matches!(node, Node::Ask(Ask::LastHitCount | Ask::LastHitTime)),
+                    recalls: recalls.is_some(),
+                    watches: recalls == Some(Over::Output),
                 };
                 for child in node.children() {
                     let inner = self.traits(child);
                     all.aggregates |= inner.aggregates;
                     all.hits |= inner.hits;
+                    all.recalls |= inner.recalls;
+                    all.watches |= inner.watches;
                 }
                 all
             }

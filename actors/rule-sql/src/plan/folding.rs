@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Item, Plan, PlanWindowKind};
+use super::{Item, Over, Plan, PlanWindowKind};
 use crate::expr::{Ask, Node};
 use crate::functions::{Fold, Function};
 
@@ -79,6 +79,10 @@ impl Plan {
         self.aliases.iter_mut().for_each(&mut *act);
         self.having.iter_mut().for_each(&mut *act);
         self.order_by.iter_mut().for_each(|key| act(&mut key.node));
+        for call in self.analytics.iter_mut().filter(|call| call.over != Over::Rows) {
+            let columns = call.columns.iter_mut().map(|(_, node)| node);
+            call.args.iter_mut().chain(columns).chain(&mut call.partition).chain(&mut call.when).for_each(&mut *act);
+        }
     }
 
     /// Whether an expression says of a row the same whenever it is asked. Aliases are followed.
@@ -87,7 +91,7 @@ impl Plan {
             Node::Ask(ask) => *ask == Ask::EventTime,
             Node::Call(function, _) => function.is_steady(),
             Node::Alias(number) => self.aliases.get(*number).is_some_and(|alias| self.is_steady(alias)),
-            Node::Aggregate(..) | Node::CountAll | Node::Folded(_) => false,
+            Node::Aggregate(..) | Node::CountAll | Node::Folded(_) | Node::Recalled(_) => false,
             _ => true,
         })
     }

@@ -43,11 +43,24 @@ pub struct PlanJoin {
     pub on: Option<Node>,
 }
 
+/// What an analytic call runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// Each row, before all other stages.
+    Rows,
+    /// Each group of a window, before HAVING: its arguments aggregate.
+    Groups,
+    /// Each row or group that is put out, last of all.
+    Output,
+}
+
 /// A call of an analytic function.
 #[derive(Debug, Clone)]
 pub struct AnalyticCall {
     /// The function's name.
     pub name: &'static str,
+    /// What it runs on.
+    pub over: Over,
     /// Its arguments; for `changed_cols`, the prefix and whether nulls are ignored.
     pub args: Vec<Node>,
     /// `changed_cols`: the columns that are watched; `None` stands for `*`.
@@ -178,6 +191,11 @@ impl Plan {
     /// Whether each row is judged alone, whatever came before and whenever it comes.
     pub fn judges_rows_alone(&self) -> bool {
         self.window.is_none() && self.analytics.is_empty() && self.alert.is_none()
+    }
+
+    /// Whether it has analytic calls over this.
+    pub fn recalls(&self, over: Over) -> bool {
+        self.analytics.iter().any(|call| call.over == over)
     }
 
     /// Whether a source is a table.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::check::is_aggregate;
 use super::compile::Compiler;
-use super::{Mode, Plan, PlanJoin, PlanSort, PlanSource, PlanWindow, PlanWindowKind, alerting, start, window_kind};
+use super::{Mode, Over, Plan, PlanJoin, PlanSort, PlanSource, PlanWindow, PlanWindowKind};
+use super::{alerting, start, window_kind};
 use crate::ast::{Expr, ExprKind, Select, Window, WindowKind};
 use crate::catalog::Catalog;
 use crate::error::SqlError;
@@ -68,7 +69,11 @@ pub(super) fn plan(select: &Select, sources: Vec<PlanSource>, mode: Mode, catalo
         let conditions = window.iter().flat_map(|w| w.filter.iter().chain(&w.when)).collect();
         let parts = Parts { filter: filter.as_ref(), group_by: &group_by, having: having.as_ref(), window: conditions };
         check(select, &compiler, &parts, &output)?;
+        check_recalls(select, &compiler, &parts, &order_by)?;
     }
+    // A window is compared with earlier ones of the same keys, unless the call says what it is kept apart by.
+    let calls = compiler.analytics.iter_mut().filter(|call| call.over == Over::Groups && call.partition.is_empty());
+    calls.for_each(|call| call.partition.clone_from(&group_by));
     let collected = compiler.finish();
     let plan = Plan {
         folding: None,
@@ -208,6 +213,42 @@ fn check(select: &Select, compiler: &Compiler<'_>, parts: &Parts<'_>, output: &O
         return Err(SqlError::at(place(select.group_by.first()), "GROUP BY needs a window").with_hint(hint));
     }
     Ok(())
+}
+
+/// Analytic calls over groups, or over what is put out, where there is nothing yet that they could run on.
+fn check_recalls(
+    select: &Select,
+    compiler: &Compiler<'_>,
+    parts: &Parts<'_>,
+    order_by: &[PlanSort],
+) -> Result<(), SqlError> {
+    let refuse =
+        |expr: Option<&Expr>, message: &str| Err(SqlError::at(expr.map_or_else(start, |e| e.pos), message.to_owned()));
+    if parts.filter.is_some_and(|filter| compiler.recalls(filter)) {
+        let message = "an analytic function of aggregates can stand in SELECT, HAVING and ORDER BY, but not in WHERE";
+        return refuse(select.filter.as_ref(), message);
+    }
+    let ordered = order_by.iter().zip(&select.order_by).find(|(key, _)| compiler.watches(&key.node));
+    let having = parts.having.is_some_and(|having| compiler.watches(having));
+    if having || ordered.is_some() {
+        let message = "changed_cols says what differs from what was put out before: it can stand in SELECT alone";
+        return refuse(ordered.map(|(_, key)| &key.expr).or(select.having.as_ref()), message);
+    }
+    let told = select.alert.is_some() || select.sequence.is_some();
+    let late = compiler
+        .analytics
+        .iter()
+        .find(|call| call.over == Over::Output || (call.over == Over::Groups && select.window.is_none()));
+    match late.filter(|_| told) {
+        Some(call) => refuse(
+            None,
+            &format!(
+                "{} cannot be used like this where FOR, PER, RESOLVE, ABSENT or THEN say what is put out",
+                call.name
+            ),
+        ),
+        None => Ok(()),
+    }
 }
 
 fn check_sources(select: &Select, plan: &Plan) -> Result<(), SqlError> {

@@ -14,6 +14,7 @@
 mod hashing;
 mod index;
 mod predicate;
+mod selector;
 mod slots;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use self::hashing::QuickMap;
 use self::index::Index;
 use self::predicate::{Predicate, leading};
+pub use self::selector::Selector;
 use self::slots::Slots;
 use crate::engine::{Counters, Emission, Engine, Event};
 use crate::plan::{AlertSource, Plan, PlanWindowKind};
@@ -75,8 +77,7 @@ struct Stream {
 
 /// The stream of a rule that need not see every event, the conditions that its filter begins with, and whether the filter
 /// has no others.
-fn conditions(engine: &Engine) -> Option<(Arc<str>, Vec<Predicate>, bool)> {
-    let plan = engine.plan();
+fn conditions(plan: &Plan, event_time: bool) -> Option<(Arc<str>, Vec<Predicate>, bool)> {
     let [source] = plan.sources.as_slice() else { return None };
     let relation = &source.relation;
     // A window that folds its rows and ends by the clock does not care for rows that WHERE leaves out.
@@ -84,7 +85,7 @@ fn conditions(engine: &Engine) -> Option<(Arc<str>, Vec<Predicate>, bool)> {
         let by_clock = matches!(window.kind, PlanWindowKind::Tumbling { .. } | PlanWindowKind::Hopping { .. });
         plan.folding.is_some() && by_clock && window.filter.is_none()
     });
-    let judges_rows_alone = window && plan.analytics.is_empty() && !engine.options().event_time;
+    let judges_rows_alone = window && plan.analytics.is_empty() && !event_time;
     // With two names, an event of either is the rule's.
     if !judges_rows_alone || relation.table || relation.flag("STRICT_VALIDATION") || source.known_as != source.name {
         return None;
@@ -127,7 +128,7 @@ impl RuleSet {
     /// Adds a rule.
     pub fn add(&mut self, engine: Engine) -> RuleId {
         self.added += 1;
-        let conditions = conditions(&engine);
+        let conditions = conditions(engine.plan(), engine.options().event_time);
         let names = names(engine.plan());
         let id = RuleId { serial: self.added, slot: 0 };
         let member = Member { id, engine, timer: None, waits: false, indexed: None, awake: false, base: 0, woken: 0 };

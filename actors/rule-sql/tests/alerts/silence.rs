@@ -31,13 +31,30 @@ fn a_camera_that_falls_silent_is_told_once_and_when_it_speaks_again() {
 fn who_is_expected_need_never_have_been_heard() {
     let mut rule = Rule::new(SILENT);
     let row = Arc::new(Object::from_json(&json!({ "camera": "gate" })));
-    rule.engine.expect("frames", Arc::clone(&row));
-    rule.engine.expect("frames", row);
+    rule.engine.expect("frames", Arc::clone(&row), 0);
+    rule.engine.expect("frames", row, 10_000);
     rule.until(29.9);
     assert_eq!(rule.told(), []);
     rule.until(31.0);
     assert_eq!(rule.told(), expect(&[(30.0, "fired", "gate")]));
     assert_eq!(rule.engine.counters().matched, 0, "nothing came");
+}
+
+#[test]
+fn who_cannot_be_meant_or_is_not_named_whole_is_not_expected() {
+    let told = |sql: &str| {
+        let mut rule = Rule::new(sql);
+        for camera in ["gate", "yard"] {
+            rule.engine.expect("frames", Arc::new(Object::from_json(&json!({ "camera": camera }))), 0);
+        }
+        rule.until(100.0);
+        rule.told()
+    };
+    // What is asked of columns that nobody knows yet may hold.
+    let one = told("SELECT camera FROM frames WHERE camera = 'gate' AND objects > 0 ABSENT 30s PER camera");
+    assert_eq!(one, expect(&[(30.0, "fired", "gate")]));
+    assert_eq!(told("SELECT camera FROM frames WHERE camera NOT IN ('gate', 'yard') ABSENT 30s PER camera"), []);
+    assert_eq!(told("SELECT camera FROM frames ABSENT 30s PER camera, model"), []);
 }
 
 #[test]
