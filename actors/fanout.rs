@@ -1,6 +1,7 @@
 //! Where what a slot saw goes: to the rules, to the bus and to the event log. Nobody here waits, and nobody waits for another.
 //!
-//! Rules hear of every frame, since the absence of things matters to them. The bus and the event log hear of frames with objects,
+//! Rules hear of every frame, since the absence of things matters to most; those to which it does not hear of what may concern them
+//! (`routes`). The bus and the event log hear of frames with objects,
 //! of the first empty one after them, so that a reader knows when nothing was there any more, and of those in which a track ends.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -79,7 +80,7 @@ impl Fanout {
 
     /// Tells the rules that read it of something that is no frame; returns at once.
     pub fn tell(&self, happening: &Happening) {
-        self.rules.load().iter().for_each(|rule| rule.tell(happening));
+        self.routes.load().tell(happening);
     }
 
     /// The models that are only compared with others.
@@ -146,9 +147,9 @@ impl Fanout {
 
     fn hand_on(&self, event: &Arc<DetectionEvent>, frame: &Frame, steps: Steps, worth_telling: bool) {
         let kept = (!event.objects.is_empty()).then(|| frame.clone());
-        for rule in self.routes.load().of(event) {
+        self.routes.load().of_event(event, |rule| {
             rule.put(Observation { event: Arc::clone(event), frame: kept.clone(), steps });
-        }
+        });
         if worth_telling {
             self.bus.event(event);
             match self.outboxes.for_event(event) {

@@ -103,6 +103,12 @@ impl RuleFeed {
         }))
     }
 
+    /// Things that are no frames, and wait.
+    #[cfg(test)]
+    pub(crate) fn waiting_others(&self) -> usize {
+        self.others.len()
+    }
+
     /// The rule.
     pub fn rule(&self) -> &Arc<Rule> {
         &self.rule

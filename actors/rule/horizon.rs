@@ -1,7 +1,7 @@
 //! How far event time has come while no events come, so that windows close behind a camera that has nothing to show.
 //!
-//! It is measured from the newest event by the monotonic clock: cameras whose clocks are wrong have a time of their own, and
-//! nobody's time moves before the first event.
+//! It is measured from the newest event by the monotonic clock: cameras whose clocks are wrong have a time of their own. Before the
+//! first event time moves for those alone who wait for silence: it is that of the clock then.
 
 use std::time::Duration;
 
@@ -14,12 +14,21 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct Horizon {
     newest: Option<(Timestamp, Duration)>,
+    /// No event has come yet.
+    by_clock: bool,
 }
 
 impl Horizon {
+    /// Somebody listens from `ts` on: without an event, that is where time goes on from.
+    pub(super) fn begin(&mut self, ts: Timestamp, now: Duration) {
+        if self.newest.is_none() {
+            (self.newest, self.by_clock) = (Some((ts, now)), true);
+        }
+    }
+
     /// An event has come, at `now` of the monotonic clock.
     pub(super) fn saw(&mut self, ts: Timestamp, now: Duration) {
-        if self.newest.is_none_or(|(newest, _)| ts > newest) {
+        if std::mem::take(&mut self.by_clock) || self.newest.is_none_or(|(newest, _)| ts > newest) {
             self.newest = Some((ts, now));
         } else if self.at(now).is_some_and(|horizon| ts < horizon) {
             // Late, or its clock was set back: the rule decides which. Time stands still for those that follow.
@@ -53,5 +62,14 @@ mod tests {
         assert_eq!(horizon.at(Duration::from_secs(15)), Some(at(3)));
         horizon.saw(at(5), Duration::from_secs(15));
         assert_eq!(horizon.at(Duration::from_secs(20)), Some(at(8)));
+    }
+
+    #[test]
+    fn who_waits_for_silence_has_the_clocks_time_until_an_event_comes() {
+        let mut horizon = Horizon::default();
+        horizon.begin(at(100), Duration::from_secs(1));
+        assert_eq!(horizon.at(Duration::from_secs(13)), Some(at(110)));
+        horizon.saw(at(50), Duration::from_secs(14));
+        assert_eq!(horizon.at(Duration::from_secs(17)), Some(at(51)), "its clock is another one");
     }
 }

@@ -150,6 +150,11 @@ impl Judge {
             judge: self,
         };
         running.hear_again(heard, logged).await?;
+        if running.program.waits_for_silence() {
+            let clock = Arc::clone(&running.judge.clock);
+            running.program.listen(clock.now(), logged);
+            running.horizon.begin(clock.now(), clock.monotonic());
+        }
         running.judge.feed.arrived.notify_one();
         Ok(running)
     }

@@ -19,6 +19,7 @@ mod judge;
 mod memory;
 mod program;
 mod schedule;
+mod selection;
 
 pub use boards::{SilenceBoard, TableBoard};
 pub use feed::{Command, RuleFeed, RuleStatus};
@@ -28,6 +29,7 @@ pub use program::{
 };
 
 pub(crate) use program::{others, rows};
+pub(crate) use selection::Selection;
 
 /// Observations that wait for a rule at most; the oldest goes first. Each may hold a decoder's buffer.
 pub const CAPACITY: usize = 16;
@@ -36,3 +38,5 @@ pub const OTHERS_CAPACITY: usize = 1_024;
 
 #[cfg(test)]
 mod classic_tests;
+#[cfg(test)]
+pub(crate) mod samples;

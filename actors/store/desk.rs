@@ -10,10 +10,11 @@ use parapet_config::{Action, Rule};
 use parapet_contracts::{
     Alert, AlertChange, AlertDraft, AlertUpdate, CameraId, Clock, EvidenceRef, Frame, Happening, RuleId, Severity,
     SiteId, TimeSource, Timestamp,
+    chain::{self, Link},
     ports::{
         evidence::{EvidenceError, EvidencePort},
         rule::AlertFollowUp,
-        store::Write,
+        store::{StoreError, Write},
     },
 };
 use parapet_supervision::Heartbeat;
@@ -290,7 +291,7 @@ impl Desk {
         if again && self.is_recorded(alert, id).await {
             return self.keep(keep).await;
         }
-        let update = AlertUpdate {
+        let mut update = AlertUpdate {
             id,
             alert,
             site: self.site.clone(),
@@ -303,7 +304,9 @@ impl Desk {
             by,
             note,
             evidence,
+            link: None,
         };
+        update.link = self.link(&update).await?;
         self.record(&update, &actions, keep).await?;
         if let Some(done) = done {
             // Whoever asked may have gone.
@@ -324,6 +327,19 @@ impl Desk {
         let port = Arc::clone(self.store.port());
         let found = tokio::task::spawn_blocking(move || port.alert_updates(alert)).await;
         matches!(found, Ok(Ok(updates)) if updates.iter().any(|update| update.id == id))
+    }
+
+    /// The record's place in the chain of those about its alert; none when the alert is there no more. All records are made here,
+    /// one after the other, and each is durable before the next: so each follows on the last.
+    async fn link(&self, update: &AlertUpdate) -> Result<Option<Link>, String> {
+        let (port, id) = (Arc::clone(self.store.port()), update.alert);
+        let read = tokio::task::spawn_blocking(move || Ok::<_, StoreError>((port.alert(id)?, port.alert_updates(id)?)));
+        let (alert, before) = match read.await {
+            Ok(read) => read.map_err(|error| format!("the records about alert {id} can't be read: {}", error.text))?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let Some(alert) = alert else { return Ok(None) };
+        chain::link(&alert, &before, update).map(Some).map_err(|error| format!("{id}: {error}"))
     }
 
     /// Makes what became of an alert durable, and tells it.

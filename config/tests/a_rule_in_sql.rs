@@ -73,6 +73,85 @@ fn mistakes_in_a_statement_are_told_with_their_place_in_the_file() {
     }
 }
 
+/// A site of two cameras, `gate` with zones and a line, `yard` with none.
+fn drawn(rule: &str) -> TestSite {
+    TestSite::new(&[
+        ("models/people.onnx", "x"),
+        ("models/people.yaml", "file: models/people.onnx\n"),
+        (
+            "cameras/gate.yaml",
+            "source: test://ball\nmodels: [people]\nzones: {dock: [[0, 0], [1, 0], [1, 1]]}\n\
+             lines: {kerb: [[0, 0.5], [1, 0.5]]}\n",
+        ),
+        ("cameras/yard.yaml", "source: test://ball\nmodels: [people]\n"),
+        ("streams/doors.yaml", "http: {}\ncolumns: {camera: string, door: string, zones: string}\n"),
+        ("rules/r.yaml", rule),
+    ])
+}
+
+#[test]
+fn names_that_are_nowhere_in_the_site_are_told_with_their_place() {
+    for (rule, expected) in [
+        (
+            "sql: |\n  SELECT camera FROM detections\n  WHERE in_zone(track, 'dokc')\n",
+            "rules/r.yaml:3:24: there is no zone `dokc` in `gate`, `yard`; did you mean `dock`? Known zones: `dock`",
+        ),
+        (
+            "sql: SELECT camera FROM detections WHERE crossed(track, 'kreb', 'left')\n",
+            "rules/r.yaml:1:57: there is no line `kreb` in `gate`, `yard`; did you mean `kerb`? Known lines: `kerb`",
+        ),
+        (
+            "cameras: [yard]\nsql: SELECT camera FROM detections WHERE dwell(track, 'dock') > 10s\n",
+            "rules/r.yaml:2:55: there is no zone `dock` in `yard`; `gate` has it, and this rule does not listen to it: see \
+             `cameras`",
+        ),
+        (
+            "cameras: [yard]\nsql: SELECT camera FROM detections WHERE in_zone(track, 'ramp')\n",
+            "rules/r.yaml:2:57: there is no zone `ramp` in `yard`; the cameras that this rule listens to have no `zones`",
+        ),
+        (
+            "sql: SELECT camera FROM frames WHERE seen(things, 'person', 0.5, 'dick') > 1\n",
+            "rules/r.yaml:1:66: there is no zone `dick` in `gate`, `yard`; did you mean `dock`? Known zones: `dock`",
+        ),
+        (
+            "sql: SELECT label FROM detections AS d WHERE d.camera = 'gaet'\n",
+            "rules/r.yaml:1:57: there is no camera `gaet`; did you mean `gate`? Known cameras: `gate`, `yard`",
+        ),
+        (
+            "cameras: [gate]\nsql: SELECT label FROM detections WHERE camera IN ('gate', 'yard')\n",
+            "rules/r.yaml:2:60: this rule does not listen to the camera `yard`; add `yard` to `cameras`, or take it out of the \
+             statement",
+        ),
+        (
+            "sql: SELECT label FROM detections WHERE model = 'peeple'\n",
+            "rules/r.yaml:1:49: there is no model `peeple`; did you mean `people`? Known models: `people`",
+        ),
+        (
+            "sql: SELECT camera FROM detections WHERE attributes->helmet->label = 'none'\n",
+            "rules/r.yaml:1:42: there is no model `helmet`; Known models: `people`",
+        ),
+        (
+            "sql: SELECT camera FROM detections INNER JOIN dors_latest ON door = label\n",
+            "rules/r.yaml:1:47: stream dors_latest is not known; see docs/rules.md",
+        ),
+    ] {
+        assert_eq!(drawn(rule).errors().join("\n"), expected, "{rule}");
+    }
+}
+
+#[test]
+fn names_that_are_there_or_are_not_those_of_cameras_are_left_alone() {
+    for rule in [
+        "sql: SELECT camera FROM detections WHERE in_zone(track, 'dock') AND crossed(track, 'kerb')\n",
+        "sql: SELECT camera FROM detections WHERE camera = 'gate' OR model = 'people'\n",
+        // A stream of the site's own may call its columns what it likes.
+        "sql: SELECT door FROM doors WHERE camera = 'the old one' AND zones = 'north'\n",
+        "sql: SELECT d.door FROM detections AS s, doors AS d WHERE s.camera = 'gate' AND d.camera = 'x' PER s.camera\n",
+    ] {
+        assert_eq!(drawn(rule).load().map(|_| ()).map_err(|e| e.to_string()), Ok(()), "{rule}");
+    }
+}
+
 #[test]
 fn a_statement_that_came_out_of_a_reference_is_not_quoted() {
     let site = site("sql: ${file:statement}\n");

@@ -75,6 +75,7 @@ fn the_examples_of_the_page_on_rules_are_valid() {
     let site = TestSite::new(&[
         ("models/people.onnx", "x"),
         ("models/people.yaml", "file: models/people.onnx\n"),
+        ("models/helmet.yaml", "file: models/people.onnx\nlabels: [helmet, bare]\nafter: people\n"),
         ("cameras/gate.yaml", "source: test://ball\nmodels: [people]\nzones: {dock: [[0, 0], [1, 0], [1, 1]]}\n"),
         ("cameras/yard.yaml", "source: test://ball\nmodels: [people]\n"),
     ]);

@@ -1,5 +1,7 @@
 //! `parapet alerts`: the alerts of the running site, oldest of the page first, so that the newest stands last.
 
+mod verify;
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -51,6 +53,8 @@ enum AlertsCommand {
     Ack(AckArgs),
     /// Show what became of an alert.
     Show(ShowArgs),
+    /// Follow the chains of the records about alerts, and tell each first link that is broken.
+    Verify(verify::VerifyArgs),
 }
 
 /// Take notice of an alert.
@@ -122,6 +126,7 @@ pub fn run(args: &AlertsArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         Some(AlertsCommand::Ack(args)) => return ack(args),
         Some(AlertsCommand::Show(args)) => return show(args),
+        Some(AlertsCommand::Verify(args)) => return verify::run(args),
         None => {}
     }
     let client = args.site.client()?;

@@ -18,6 +18,7 @@ mod schema;
 mod silence;
 mod simulate_camera;
 mod status;
+mod stored;
 mod trial;
 mod uploader;
 

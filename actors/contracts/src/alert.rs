@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{CameraId, DetectionEvent, ModelId, Object, RuleId, SiteId, TimeSource, Timestamp};
+use crate::{CameraId, DetectionEvent, ModelId, Object, RuleId, SiteId, TimeSource, Timestamp, chain::Link};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -174,6 +174,9 @@ pub struct AlertUpdate {
     /// The file, when the change is that there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceRef>,
+    /// Its place among the records about the alert; absent of those from before records were chained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
 }
 
 /// A file in the evidence folder.

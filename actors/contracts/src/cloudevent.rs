@@ -281,4 +281,4 @@ fn agree<D>(event: &CloudEvent<D>, id: &str, source: &str) -> Result<(), CloudEv
 
 #[cfg(test)]
 #[path = "cloudevent_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -81,7 +81,7 @@ fn update() -> DetectionEvent {
     DetectionEvent { id: id("019ab0c4-7a90-7a11-8c20-5b7d9e30aa05"), ..event }
 }
 
-fn alert() -> Alert {
+pub(crate) fn alert() -> Alert {
     Alert {
         id: id("019ab0c4-7a4f-7d02-8b61-91c3e5f7a902"),
         site: SiteId::new("depot-7").unwrap(),
@@ -111,7 +111,7 @@ fn alert() -> Alert {
     }
 }
 
-fn alert_update() -> AlertUpdate {
+pub(crate) fn alert_update() -> AlertUpdate {
     AlertUpdate {
         id: id("019ab0c4-8000-7000-8000-000000000004"),
         alert: alert().id,
@@ -125,6 +125,7 @@ fn alert_update() -> AlertUpdate {
         by: Some("ann".into()),
         note: None,
         evidence: None,
+        link: None,
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod attribute;
 pub mod camera;
+pub mod chain;
 pub mod clock;
 pub mod cloudevent;
 pub mod device;

@@ -63,6 +63,7 @@ impl Program {
         let [frames, detections, tracks] = [streams::FRAMES, streams::DETECTIONS, streams::TRACKS]
             .map(|stream| plan.sources.iter().find(|source| source.name.as_ref() == stream).map(|source| &source.name));
         let mut put_out: Vec<(Option<usize>, Emission)> = Vec::new();
+        let (asks, mut shows) = (self.asks_what_counts(), false);
         let engine = self.engine(at);
         if let Some(update) = &event.update {
             for data in rows::updates(event, update, &zone) {
@@ -83,15 +84,20 @@ impl Program {
             let common = rows::common(event, &zone);
             for (index, object) in event.objects.iter().enumerate() {
                 let data = rows::detection(&common, object, &zone);
+                shows = shows || (asks && engine.counts(name, &data).is_some());
                 engine.push(&Event { stream: Arc::clone(name), at, data, meta: None });
                 put_out.extend(engine.drain().map(|emission| (Some(index), emission)));
             }
         }
         if let Some(name) = tracks {
             for (index, data) in rows::tracks(event, &zone) {
+                shows = shows || (asks && index.is_some() && engine.counts(name, &data).is_some());
                 engine.push(&Event { stream: Arc::clone(name), at, data, meta: None });
                 put_out.extend(engine.drain().map(|emission| (index, emission)));
             }
+        }
+        if let Some(seen) = self.seen.get_mut(&event.camera).filter(|_| shows) {
+            seen.occupied = Some(Arc::clone(event));
         }
         put_out
     }

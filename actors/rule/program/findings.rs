@@ -4,13 +4,10 @@ use std::sync::Arc;
 
 use parapet_config::RuleBody;
 use parapet_contracts::{AlertDraft, CameraId, DetectionEvent, Happening, Object, Timestamp, ports::rule::Outcome};
-use parapet_rule_sql::{
-    Change, ChangeKind, Emission,
-    value::{Object as Row, Value},
-};
+use parapet_rule_sql::{Change, ChangeKind, Emission, value::Object as Row};
 use uuid::Uuid;
 
-use super::{Program, message::Words, time};
+use super::{Program, message::Words, shown::Cause, time};
 use crate::rule::{classic, schedule};
 
 /// Something that the statement has found, before its texts are made.
@@ -96,11 +93,13 @@ impl Program {
         if change.kind == ChangeKind::Resolved {
             return self.alerting.ends(&change.key, at);
         }
+        let origins = emission.origins.clone();
         let row = self.rows(emission).into_iter().next().unwrap_or_default();
         if !schedule::is_awake(&self.rule, time(at)) {
             return Vec::new();
         }
-        let (mut draft, _) = self.draft(self.shown(row, time(change.since), time(at)));
+        let cause = Cause { row: &row, key: Some(&change.key), origins: &origins };
+        let (mut draft, _) = self.draft(self.shown(&cause, time(change.since), time(at)));
         if self.rule.alerting.key.is_none() && !change.key.is_empty() {
             draft.key = change.key.to_string();
         }
@@ -124,7 +123,8 @@ impl Program {
                     continue;
                 }
                 let since = range.map_or(end, |range| time(range.start));
-                let (draft, key) = self.draft(self.shown(row, since, end));
+                let cause = Cause { row: &row, key: None, origins: &[] };
+                let (draft, key) = self.draft(self.shown(&cause, since, end));
                 outcomes.extend(self.alerting.yes(draft, key, at));
             }
         }
@@ -132,26 +132,15 @@ impl Program {
     }
 
     /// A row that came of several events, with the frame that shows it best.
-    fn shown(&self, row: Row, since: Timestamp, end: Timestamp) -> Found {
-        let named = camera_of(&row);
+    fn shown(&self, cause: &Cause<'_>, since: Timestamp, end: Timestamp) -> Found {
+        let named = camera_of(cause.row);
         let known = named.as_ref().or(self.last_camera.as_ref()).and_then(|camera| self.seen.get(camera));
         let event = known.map(|seen| Arc::clone(seen.best(since)));
-        let track = row.find("id").and_then(|id| if let Value::Int(id) = id { u64::try_from(*id).ok() } else { None });
-        let followed = |object: &&Object| track.is_some() && object.track.as_ref().map(|t| t.id) == track;
-        let label = row.find("label").and_then(|label| label.as_str());
-        let alike = |object: &&Object| label.is_some_and(|label| object.label == label);
-        let all = event.as_ref().map(|event| event.objects.as_slice()).unwrap_or_default();
-        let mut objects: Vec<Object> = all.iter().filter(followed).cloned().collect();
-        if objects.is_empty() {
-            objects = all.iter().filter(alike).cloned().collect();
-        }
-        if objects.is_empty() {
-            objects = all.to_vec();
-        }
+        let objects = event.as_ref().map(|event| self.about(event, cause)).unwrap_or_default();
         let camera = named.or_else(|| event.as_ref().map(|event| event.camera.clone()));
         let ts = event.as_ref().map_or(end, |event| event.ts);
-        let cause = event.as_ref().map_or_else(Uuid::nil, |event| event.id);
-        Found { row, camera, event, cause, ts, since: since.min(ts), objects }
+        let id = event.as_ref().map_or_else(Uuid::nil, |event| event.id);
+        Found { row: cause.row.clone(), camera, event, cause: id, ts, since: since.min(ts), objects }
     }
 
     /// The alert that something found would be, and its key.

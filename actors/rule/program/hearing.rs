@@ -60,6 +60,7 @@ impl RuleProgram for Program {
         self.stats.events += 1;
         let ts = happening.ts();
         let mut outcomes = Vec::new();
+        outcomes.extend(self.first_heard(ts));
         let now = self.engine.as_ref().map(|engine| time(engine.now()));
         if now.is_some_and(|now| ts.duration_since(now) > CLOCK_JUMPED) {
             outcomes.extend(self.begin_anew(ts));
@@ -77,7 +78,7 @@ impl RuleProgram for Program {
             outcomes.extend(self.take(happening));
             return outcomes;
         }
-        if !is_update(happening) && self.order.is_late(happening) {
+        if !is_update(happening) && self.order.is_late(happening) && !self.is_early_enough(ts) {
             self.stats.late += 1;
             self.late_in_a_row += 1;
             if self.late_in_a_row < LATE_IN_A_ROW {
@@ -95,6 +96,7 @@ impl RuleProgram for Program {
     }
 
     fn advance(&mut self, now: Timestamp) -> Vec<Outcome> {
+        self.told_by_clock(now);
         self.up_to(now)
     }
 

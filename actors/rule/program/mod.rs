@@ -6,8 +6,8 @@
 //!   waits for nothing.
 //! - Of a statement without a window, the rows of one frame with the same key are one alert. The camera is the row's `camera`,
 //!   else that of the frame.
-//! - The alert's frame is the last one of its camera with objects that the window has seen; without one, the last frame. Its
-//!   objects are those that were put out when rows are judged alone, else those with the row's `label`, else all.
+//! - The alert's frame is the last one of its camera with objects that the window has counted; without one, the last frame. Its
+//!   objects are those whose rows were put out, or counted for what was put out.
 //! - Outside its schedule a rule hears nothing and says nothing new; what goes on is still resolved.
 //! - A clock that jumps by more than [`CLOCK_JUMPED`], or that stays behind for [`LATE_IN_A_ROW`] events, begins anew.
 //! - What alerts come of rows, and when they are over, is [`alerting`]'s.
@@ -16,11 +16,13 @@ mod alerting;
 mod feeding;
 mod findings;
 mod hearing;
+mod listening;
 mod message;
 mod order;
 pub(crate) mod others;
 pub(crate) mod rows;
 mod saved;
+mod shown;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -40,7 +42,7 @@ use uuid::Uuid;
 pub(super) use hearing::source;
 pub(super) use rows::stands_in;
 
-use self::{alerting::Alerting, hearing::is_update, order::Order, others::Latest};
+use self::{alerting::Alerting, hearing::is_update, listening::Listening, order::Order, others::Latest};
 use super::{classic, schedule};
 
 /// How long a thing waits for earlier ones of other streams, cameras and models.
@@ -87,8 +89,12 @@ pub fn compile(rule: &Rule) -> Result<Compiled, SqlError> {
 pub struct Program {
     rule: Arc<Rule>,
     plan: Arc<Plan>,
-    /// Begins with the first event: time has no other beginning.
+    /// Whether it can be said of a row alone whether it counts, and the keys of groups that are put out.
+    tells_rows_apart: bool,
+    keys_put_out: Vec<(Arc<str>, usize)>,
+    /// Begins with the first event, or when the program of a rule that waits for silence [listens](Program::listen).
     engine: Option<Engine>,
+    listening: Listening,
     order: Order,
     alerting: Alerting,
     seen: BTreeMap<CameraId, LastSeen>,
@@ -149,8 +155,11 @@ impl Program {
         let alerting = Alerting::new(Arc::clone(&rule), level, between, plan.alert.is_some());
         Self {
             rule,
+            tells_rows_apart: plan.tells_rows_apart(),
+            keys_put_out: plan.keys_put_out(),
             plan,
             engine: None,
+            listening: Listening::default(),
             order: Order::default(),
             alerting,
             seen: BTreeMap::new(),
@@ -259,12 +268,14 @@ impl Program {
     fn engine(&mut self, at: i64) -> &mut Engine {
         let options = self.options();
         let (plan, rule, tables, latest) = (&self.plan, &self.rule, &self.tables, &self.latest);
+        let waited = self.listening.waited;
         self.engine.get_or_insert_with(|| {
             let mut engine = Engine::from_plan(Arc::clone(plan), options, at);
             tables.iter().for_each(|(_, table)| load(&mut engine, rule, table));
             for stream in &rule.reads.streams {
                 engine.load_table(&format!("{}{}", stream.id, streams::LATEST), latest.rows(stream.id.as_str()));
             }
+            listening::expect(&mut engine, rule, at.saturating_sub(waited));
             engine
         })
     }
@@ -321,15 +332,22 @@ impl Program {
     }
 
     fn remember(&mut self, event: &Arc<DetectionEvent>) {
+        let occupied = !event.objects.is_empty() && !self.asks_what_counts();
         let seen = self
             .seen
             .entry(event.camera.clone())
             .or_insert_with(|| LastSeen { any: Arc::clone(event), occupied: None });
         seen.any = Arc::clone(event);
-        if !event.objects.is_empty() {
+        if occupied {
             seen.occupied = Some(Arc::clone(event));
         }
         self.last_camera = Some(event.camera.clone());
+    }
+
+    /// Whether a window is shown by a frame in which something was counted, and not by any with something in it.
+    fn asks_what_counts(&self) -> bool {
+        let objects = [streams::DETECTIONS, streams::TRACKS].iter().any(|stream| self.plan.source(stream).is_some());
+        self.plan.window.is_some() && self.tells_rows_apart && objects
     }
 }
 
@@ -356,5 +374,7 @@ pub fn conditions(rule: &Rule) -> Option<&[Condition]> {
     }
 }
 
+#[cfg(test)]
+mod silence_tests;
 #[cfg(test)]
 mod tests;

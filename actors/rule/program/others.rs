@@ -85,7 +85,7 @@ pub(crate) fn alert_update(update: &AlertUpdate, zone: &TimeZone) -> OtherRow {
 }
 
 /// The row of a message of a declared stream.
-pub(super) fn row(event: &StreamEvent, stream: &Stream, zone: &TimeZone) -> OtherRow {
+pub(in crate::rule) fn row(event: &StreamEvent, stream: &Stream, zone: &TimeZone) -> OtherRow {
     let meta = event.topic.as_ref().map(|topic| object([("topic", Value::str(topic))]));
     OtherRow { stream: stream.id.as_str().into(), data: Arc::new(columns(event, stream, zone)), meta }
 }

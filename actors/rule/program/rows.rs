@@ -8,7 +8,7 @@ use parapet_rule_sql::value::{Instant, Object, Value};
 
 /// The row of `frames`; `things` lists what was seen. `place` is a zone of the rule's own: its name, and its polygon when the
 /// camera has it.
-pub(super) fn frame(
+pub(in crate::rule) fn frame(
     event: &DetectionEvent,
     things: bool,
     place: Option<(&str, Option<&Polygon>)>,
@@ -110,8 +110,13 @@ fn seen(row: &mut Object, object: &Seen) {
 }
 
 fn edges(row: &mut Object, object: &Seen) {
+    row.set("box", edges_of(object));
+}
+
+/// The column `box` of an object.
+pub(super) fn edges_of(object: &Seen) -> Value {
     let edges: [f32; 4] = object.bbox.into();
-    row.set("box", Value::array(edges.into_iter().map(float).collect()));
+    Value::array(edges.into_iter().map(float).collect())
 }
 
 /// What following models say, by their names, as `docs/events.md` has it; times as times. Vectors are left out: no rule reads them.
@@ -151,7 +156,7 @@ fn tracked(track: &Track, zone: &TimeZone) -> Object {
 }
 
 /// The rows of `tracks` of a frame, each with the index of its object; a track that ended has none.
-pub(super) fn tracks(event: &DetectionEvent, zone: &TimeZone) -> Vec<(Option<usize>, Arc<Object>)> {
+pub(in crate::rule) fn tracks(event: &DetectionEvent, zone: &TimeZone) -> Vec<(Option<usize>, Arc<Object>)> {
     let common = common(event, zone);
     let seen = event.objects.iter().enumerate().filter_map(|(index, object)| {
         let track = object.track.as_ref()?;

@@ -20,11 +20,11 @@ const START: i64 = 1_795_435_200_000;
 const CROWD: &str = "SELECT camera, label, count(*) AS seen FROM detections WHERE label = 'person' \
                      GROUP BY tumblingwindow(ss, 10), camera, label HAVING count(*) > 2";
 
-fn camera(id: &str) -> CameraId {
+pub(super) fn camera(id: &str) -> CameraId {
     CameraId::new(id).unwrap()
 }
 
-fn rule(sql: &str) -> Rule {
+pub(super) fn rule(sql: &str) -> Rule {
     Rule {
         id: RuleId::new("crowd").unwrap(),
         name: "Crowd".to_owned(),
@@ -62,7 +62,7 @@ fn advance(program: &mut Program, now: Timestamp) -> Vec<AlertDraft> {
 }
 
 /// What `id` saw `at` milliseconds after the start.
-fn seen(id: &str, at: i64, labels: &[&str]) -> Arc<DetectionEvent> {
+pub(super) fn seen(id: &str, at: i64, labels: &[&str]) -> Arc<DetectionEvent> {
     let object = |label: &&str| Object::new(*label, 0, 0.9, BBox::from([1.0, 2.0, 3.0, 4.0]));
     Arc::new(DetectionEvent {
         id: Uuid::from_u128(u128::from(at.unsigned_abs()) << 8 | id.len() as u128),
@@ -87,7 +87,7 @@ fn told(drafts: &[AlertDraft]) -> Vec<(i64, String)> {
     drafts.iter().map(|draft| (draft.ts.as_millisecond() - START, draft.message.clone())).collect()
 }
 
-fn after(ms: i64) -> Timestamp {
+pub(super) fn after(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(START + ms).unwrap()
 }
 
@@ -412,4 +412,63 @@ fn a_checkpoint_of_another_rule_is_refused() {
     let refused = Program::restore(Arc::new(other), Arc::clone(&first.plan), &text).err().unwrap();
     assert!(refused.contains("changed"), "{refused}");
     assert!(Program::restore(Arc::new(lasting()), Arc::clone(&first.plan), "{}").is_err());
+}
+
+#[test]
+fn an_alert_is_about_the_objects_that_hold_and_not_about_the_others_of_its_frame() {
+    let labels = |drafts: &[AlertDraft]| -> Vec<Vec<String>> {
+        drafts.iter().map(|draft| draft.objects.iter().map(|object| object.label.clone()).collect()).collect()
+    };
+    // The row names neither a label nor a track.
+    let mut held =
+        program(rule("SELECT camera FROM detections WHERE label = 'person' FOR 1s PER camera RESOLVE AFTER 2s"));
+    assert_eq!(hear(&mut held, &seen("gate", 0, &["car", "person"])), []);
+    assert_eq!(hear(&mut held, &seen("gate", 1_000, &["car", "person", "dog", "person"])), []);
+    let drafts = advance(&mut held, after(1_001));
+    assert_eq!(labels(&drafts), [["person", "person"]]);
+
+    let mut kept_apart =
+        program(rule("SELECT camera FROM detections WHERE score > 0.5 PER camera, label RESOLVE AFTER 2s"));
+    assert_eq!(hear(&mut kept_apart, &seen("gate", 0, &["car", "person", "car"])), []);
+    let drafts = advance(&mut kept_apart, after(1));
+    assert_eq!(labels(&drafts), [vec!["car", "car"], vec!["person"]]);
+}
+
+#[test]
+fn a_window_is_shown_by_the_last_frame_in_which_something_counted_with_what_counted() {
+    let sql = "SELECT camera, count(*) AS seen FROM detections WHERE label = 'person' \
+               GROUP BY tumblingwindow(ss, 10), camera HAVING count(*) > 1";
+    let mut program = program(rule(sql));
+    for (at, labels) in [(1_000, &["person", "car"][..]), (2_000, &["car", "person"]), (3_000, &["car"]), (4_000, &[])]
+    {
+        assert_eq!(hear(&mut program, &seen("gate", at, labels)), []);
+    }
+    let drafts = advance(&mut program, after(10_000));
+    assert_eq!(drafts.iter().map(|draft| draft.ts.as_millisecond() - START).collect::<Vec<_>>(), [2_000]);
+    assert_eq!(drafts[0].objects.iter().map(|object| object.label.as_str()).collect::<Vec<_>>(), ["person"]);
+}
+
+#[test]
+fn each_group_of_a_window_is_about_its_own_objects() {
+    let sql =
+        "SELECT camera, label AS what, count(*) AS seen FROM detections GROUP BY tumblingwindow(ss, 10), camera, label";
+    let mut grouped = rule(sql);
+    grouped.alerting.key = Some("{what}".to_owned());
+    let mut program = program(grouped);
+    assert_eq!(hear(&mut program, &seen("gate", 1_000, &["person", "car", "person"])), []);
+    let mut drafts = advance(&mut program, after(10_000));
+    drafts.sort_by(|a, b| a.key.cmp(&b.key));
+    let about: Vec<(&str, usize)> = drafts.iter().map(|draft| (draft.key.as_str(), draft.objects.len())).collect();
+    assert_eq!(about, [("car", 1), ("person", 2)]);
+}
+
+#[test]
+fn a_sequence_is_about_the_objects_of_its_steps() {
+    let sql = "SELECT camera FROM detections WHERE label = 'truck' THEN label = 'person' WITHIN 5s PER camera";
+    let mut program = program(rule(sql));
+    assert_eq!(hear(&mut program, &seen("gate", 0, &["truck", "dog"])), []);
+    assert_eq!(hear(&mut program, &seen("gate", 1_000, &["car", "person", "dog"])), []);
+    let drafts = advance(&mut program, after(1_001));
+    let labels: Vec<&str> = drafts[0].objects.iter().map(|object| object.label.as_str()).collect();
+    assert_eq!((drafts.len(), labels), (1, vec!["person"]));
 }

@@ -62,8 +62,13 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
             "add `motion: {}`, which notices that a camera is not idle any more",
         );
     }
-    let facts =
-        CameraFacts { models: models.clone(), zones: zones.clone(), zone_names: raw.zones.keys().cloned().collect() };
+    let facts = CameraFacts {
+        models: models.clone(),
+        zones: zones.clone(),
+        zone_names: raw.zones.keys().cloned().collect(),
+        enabled: raw.enabled,
+        line_names: raw.lines.keys().cloned().collect(),
+    };
     // A broken list of zones or models must not make rules look wrong.
     let whole = |key: &str, empty: bool| !(empty && document.has(place![key]) && !document.problems.is_empty());
     let known = whole("zones", raw.zones.is_empty()) && whole("models", models.is_empty());

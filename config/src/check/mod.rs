@@ -9,6 +9,7 @@ mod columns;
 mod feeds;
 mod follow;
 mod model;
+mod named;
 mod overload;
 mod polygon;
 mod rule;
@@ -95,6 +96,10 @@ pub(crate) struct CameraFacts {
     pub zones: BTreeMap<String, parapet_contracts::Polygon>,
     /// Zones that it names, the broken ones among them.
     pub zone_names: Vec<String>,
+    /// False for a camera that reads nothing.
+    pub enabled: bool,
+    /// Lines that it names, the broken ones among them.
+    pub line_names: Vec<String>,
 }
 
 /// What others refer to in a model.

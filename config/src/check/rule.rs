@@ -25,7 +25,7 @@ pub(crate) fn rule(document: &mut Document<RawRule>, id: &RuleId, context: &Cont
     labels(document, &raw, &cameras, model.as_ref(), context);
     // A statement has no zone, which is told with it.
     let zone = if document.has(place!["sql"]) { None } else { zone(document, &raw, &cameras, context) };
-    let (body, reads) = body(document, &raw, id, context).unzip();
+    let (body, reads) = body(document, &raw, id, &cameras, context).unzip();
     let schedule = alerting::periods(document, "schedule", &raw.schedule);
     let lasts = reads.as_ref().is_some_and(|reads: &Reads| reads.lasts);
     let alerting = alerting::alerting(document, &raw, lasts, context);
@@ -53,6 +53,7 @@ fn body(
     document: &mut Document<RawRule>,
     raw: &RawRule,
     id: &RuleId,
+    cameras: &[CameraId],
     context: &Context<'_>,
 ) -> Option<(RuleBody, Reads)> {
     // A key with a value that does not fit was told already.
@@ -68,7 +69,7 @@ fn body(
             let at = document.at_key(place!["zone"]);
             document.error(at, "`zone` does not go with `sql`", "use the column `track.zones` in the statement");
         }
-        return sql::statement(document, raw, id, context).map(|(sql, reads)| (RuleBody::Sql(sql), reads));
+        return sql::statement(document, raw, id, cameras, context).map(|(sql, reads)| (RuleBody::Sql(sql), reads));
     }
     templates(document, raw, &PLACEHOLDERS);
     if raw.alerts_of.is_some() {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use parapet_contracts::RuleId;
+use parapet_contracts::{CameraId, RuleId};
 use parapet_rule_sql::{
     Pos, SqlError, parse_select,
     plan::{AlertSource, Item, Mode, Plan},
 };
 
-use super::{Context, dangling, no_twins, rule::templates};
+use super::{Context, dangling, named, no_twins, rule::templates};
 use crate::{
     checked::Reads,
     document::{Document, place},
@@ -25,6 +25,7 @@ pub(super) fn statement(
     document: &mut Document<RawRule>,
     raw: &RawRule,
     id: &RuleId,
+    cameras: &[CameraId],
     context: &Context<'_>,
 ) -> Option<(String, Reads)> {
     let text = &raw.sql.as_ref()?.0;
@@ -39,8 +40,11 @@ pub(super) fn statement(
             return None;
         }
     }
-    match select.and_then(|select| Plan::new(&select, &catalog, Mode::Rule)) {
-        Ok(plan) => {
+    match select.and_then(|select| Ok((Plan::new(&select, &catalog, Mode::Rule)?, select))) {
+        Ok((plan, select)) => {
+            for error in named::wrong(&select, &plan, cameras, context) {
+                tell(document, &error);
+            }
             if let Some(fields) = fields(&plan) {
                 let mut known: Vec<&str> = fields.iter().map(String::as_str).collect();
                 let others: Vec<&str> = ALWAYS.into_iter().filter(|word| !known.contains(word)).collect();
@@ -66,6 +70,14 @@ pub(super) fn statement(
                 .alert
                 .as_ref()
                 .is_some_and(|alert| alert.hold.is_some() || matches!(alert.source, AlertSource::Absence(_)));
+            if plan.waits_for_silence() {
+                let enabled = |id: &&CameraId| match context.cameras.get(*id) {
+                    Some(Some(facts)) => facts.enabled,
+                    // One of a rule that stands alone.
+                    _ => true,
+                };
+                reads.expects = cameras.iter().filter(enabled).cloned().collect();
+            }
             Some((text.clone(), reads))
         }
         Err(error) => {

@@ -127,6 +127,8 @@ pub struct Reads {
     pub alerts_of: Vec<RuleId>,
     /// Whether the statement itself says how long what it finds goes on.
     pub lasts: bool,
+    /// The cameras that are expected to be heard, of a statement that waits for silence: those of the rule that are enabled.
+    pub expects: Vec<CameraId>,
 }
 
 /// A stream of other things than cameras.

@@ -2,15 +2,11 @@
 
 use std::{io::Cursor, ops::Range, sync::Arc};
 
-use anyhow::{Context as _, anyhow, bail};
-use parapet_contracts::{
-    Happening, Timestamp,
-    ports::{probe::NoProbe, store::StorePort},
-};
-use parapet_store_rocksdb::{RocksStore, StoreOptions};
+use anyhow::{Context as _, bail};
+use parapet_contracts::{Happening, Timestamp, ports::store::StorePort};
 
 use super::play;
-use crate::cli::client::SiteAddress;
+use crate::cli::{client::SiteAddress, stored};
 
 /// Events of one answer, and at most in all.
 const PAGE: usize = 10_000;
@@ -21,7 +17,9 @@ pub(super) fn events(site: &SiteAddress, within: Range<Timestamp>) -> anyhow::Re
     match asked(site, within.clone()) {
         Ok(events) => Ok(events),
         Err(error) => match site.folder() {
-            Some(folder) => stored(folder, within).with_context(|| format!("{error:#}; and in {}", folder.display())),
+            Some(folder) => {
+                from_store(folder, within).with_context(|| format!("{error:#}; and in {}", folder.display()))
+            }
             None => Err(error),
         },
     }
@@ -52,14 +50,8 @@ fn asked(site: &SiteAddress, within: Range<Timestamp>) -> anyhow::Result<Vec<Hap
     }
 }
 
-fn stored(folder: &std::path::Path, within: Range<Timestamp>) -> anyhow::Result<Vec<Happening>> {
-    let secrets = parapet_config::Secrets::standard();
-    let loaded = parapet_config::load(folder, &NoProbe, &secrets).map_err(|problems| anyhow!("{problems}"))?;
-    let path = &loaded.config.site.store.path;
-    if !path.join("CURRENT").exists() {
-        bail!("there is no store in {}", path.display());
-    }
-    let store = RocksStore::open(path, StoreOptions::default())?;
+fn from_store(folder: &std::path::Path, within: Range<Timestamp>) -> anyhow::Result<Vec<Happening>> {
+    let store = stored::open(folder)?;
     let seen = store.events(None, within.clone(), MOST)?;
     let rows = store.rows(within, MOST)?;
     let mut events: Vec<Happening> = seen.into_iter().map(|event| Happening::Seen(Arc::new(event))).collect();

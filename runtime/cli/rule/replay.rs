@@ -67,7 +67,13 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let events = match (&args.events, args.from) {
         (Some(file), _) => play::events(file)?,
-        (None, Some(from)) => recorded::events(&args.site, from..args.to.unwrap_or_else(Timestamp::now))?,
+        (None, Some(from)) => {
+            let to = args.to.unwrap_or_else(Timestamp::now);
+            if to <= from {
+                bail!("--to must be later than --from: nothing is within {from} and {to}");
+            }
+            recorded::events(&args.site, from..to)?
+        }
         (None, None) => bail!("give --events FILE.jsonl, or --from TIME"),
     };
     if events.is_empty() {

@@ -1,0 +1,21 @@
+//! The store of a site that does not run, found by the site's folder.
+
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+use parapet_contracts::ports::probe::NoProbe;
+use parapet_store_rocksdb::{RocksStore, StoreOptions};
+
+/// Opens it.
+///
+/// # Errors
+/// When the folder holds no site, or the site has no store or is running and has it.
+pub fn open(folder: &Path) -> anyhow::Result<RocksStore> {
+    let secrets = parapet_config::Secrets::standard();
+    let loaded = parapet_config::load(folder, &NoProbe, &secrets).map_err(|problems| anyhow!("{problems}"))?;
+    let path = &loaded.config.site.store.path;
+    if !path.join("CURRENT").exists() {
+        bail!("there is no store in {}", path.display());
+    }
+    Ok(RocksStore::open(path, StoreOptions::default())?)
+}
