@@ -20,7 +20,7 @@ const RESOLVE_AFTER: f64 = 5.0;
 const RULE: &str = "\
 name: Intruder
 sql: |
-  SELECT camera, label, score FROM detections WHERE label = 'person'
+  SELECT camera, score FROM detections WHERE label = 'person'
   PER camera RESOLVE AFTER 5s
 cooldown: 0s
 severity: critical

@@ -87,6 +87,7 @@ pub fn update(number: u64, nth: u64, change: AlertChange, seconds: u64) -> Alert
         by: Some("ann".to_owned()),
         note: Some("on my way".to_owned()),
         evidence: None,
+        link: None,
     }
 }
 
