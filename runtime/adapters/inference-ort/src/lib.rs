@@ -22,6 +22,7 @@ use std::{
 
 use ort::{
     environment::Environment,
+    logging::LogLevel,
     session::{Session, builder::GraphOptimizationLevel},
 };
 use parapet_contracts::{
@@ -100,7 +101,9 @@ impl OrtInference {
             .and_then(|b| Ok(b.with_intra_op_spinning(false)?))
             .and_then(|b| Ok(b.with_inter_op_spinning(false)?))
             .and_then(|b| match graph {
+                // It warns that what is written fits this machine alone, which its name says (`cache`).
                 Graph::Kept(path) => Ok(b
+                    .with_log_level(LogLevel::Error)?
                     .with_optimized_model_path(path)?
                     .with_config_entry("session.optimized_model_external_initializers_file_name", cache::WEIGHTS)?
                     .with_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")?),
