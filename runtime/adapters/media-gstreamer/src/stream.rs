@@ -221,6 +221,7 @@ impl Player {
                     let text = format!("{}: GStreamer does not start it and does not say why", self.flow.context.shown);
                     return End::Error(errors::retry("internal", text));
                 }
+                None if self.flow.counters.frames() == 0 && gave_up(pipeline) => return End::Error(self.no_frames()),
                 None => {}
             }
         }
@@ -272,6 +273,17 @@ impl Player {
         }
         None
     }
+}
+
+/// Whether a demuxer has found nothing and does not look any more. It says so by an error, which parsebin loses when it comes while parsebin is
+/// still about to take the demuxer in.
+fn gave_up(pipeline: &gst::Pipeline) -> bool {
+    let mut elements = pipeline.iterate_recurse().into_iter().flatten();
+    elements.any(|element| {
+        let is_demuxer = element.factory().is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DEMUXER));
+        let rests = |pad: &gst::Pad| pad.mode() == gst::PadMode::Pull && pad.task_state() != gst::TaskState::Started;
+        is_demuxer && element.num_src_pads() == 0 && element.sink_pads().iter().any(rests)
+    })
 }
 
 fn is_depayloader(element: Option<&gst::Object>) -> bool {
