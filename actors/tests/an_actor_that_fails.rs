@@ -2,8 +2,9 @@
 //! injected into the actors' own code. The scenarios run one after the other: a fail point holds for the process.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod support;
+
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,67 +16,21 @@ use fail::FailScenario;
 use parapet_actors::{
     journal::Journal,
     model::{Engine, EngineError, EngineFactory},
-    ports::{Ports, SinkFactory},
+    ports::Ports,
     site::Site,
-    store::{AlertObserver, Timeline},
     topology,
 };
-use parapet_config::{Model, Secrets, SlotConfig, Uploader, load};
-use parapet_contracts::{
-    Alert, CameraId, CaptureTime, Clock, ErrorKind, ErrorRecord, SystemClock, TimeSource, Timestamp,
-    camera::SourceSpec,
-    ports::{
-        media::{Attention, MediaError, MediaFrame, MediaPort, MediaSink, MediaStats, MediaStream},
-        probe::NoProbe,
-        sink::SinkPort,
-        store::{JournalFile, StoreError, StorePort},
-    },
-};
+use parapet_config::{Model, SlotConfig};
+use parapet_contracts::{CameraId, Clock, ErrorKind, SystemClock, Timestamp, ports::store::StorePort};
 use parapet_supervision::{NodeState, NodeStatus, ShutdownReport};
 use parapet_testkit::{
-    MemoryBus, MemoryClips, MemoryEvidence, MemoryStore,
-    media::grey,
+    MemoryBus, MemoryStore,
     wait::{PATIENCE, until_async},
 };
+use support::{config, ports, write};
 
 /// Frames per second of each camera.
 const FPS: u32 = 20;
-
-/// Cameras that send a frame each fiftieth of a second, as fast as the clock on the wall and as long as they are open.
-struct Cameras;
-
-struct Playing(Arc<AtomicBool>);
-
-impl MediaPort for Cameras {
-    fn open(&self, _: &SourceSpec, sink: Arc<dyn MediaSink>) -> Result<Box<dyn MediaStream>, MediaError> {
-        let open = Arc::new(AtomicBool::new(true));
-        let playing = Arc::clone(&open);
-        std::thread::spawn(move || {
-            let mut index = 0;
-            while playing.load(Ordering::SeqCst) {
-                let capture = CaptureTime { at: Timestamp::now(), source: TimeSource::Pts };
-                sink.frame(MediaFrame { index, pts: index as f64 / f64::from(FPS), capture, picture: grey(8, 8) });
-                index += 1;
-                std::thread::sleep(Duration::from_secs(1) / FPS);
-            }
-        });
-        Ok(Box::new(Playing(open)))
-    }
-}
-
-impl MediaStream for Playing {
-    fn stats(&self) -> MediaStats {
-        MediaStats::default()
-    }
-
-    fn set_attention(&self, _: Attention) {}
-}
-
-impl Drop for Playing {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::SeqCst);
-    }
-}
 
 /// What no scenario here uses.
 struct Nothing;
@@ -86,36 +41,10 @@ impl EngineFactory for Nothing {
     }
 }
 
-impl SinkFactory for Nothing {
-    fn build(&self, _: &Uploader) -> Result<Arc<dyn SinkPort>, String> {
-        Err("no sinks here".to_owned())
-    }
-}
-
-impl AlertObserver for Nothing {
-    fn durable(&self, _: &Alert, _: &Timeline) {}
-}
-
-impl JournalFile for Nothing {
-    fn append(&self, _: &ErrorRecord) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn take_in(&self, _: &dyn StorePort) -> Result<usize, StoreError> {
-        Ok(0)
-    }
-}
-
 struct Running {
     site: Arc<Site>,
     bus: Arc<MemoryBus>,
     store: Arc<MemoryStore>,
-}
-
-fn write(folder: &Path, name: &str, text: &str) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
 }
 
 /// A site with these cameras, two models of one slot each, and a rule for all cameras.
@@ -133,22 +62,10 @@ async fn start(cameras: &[&str], clock: Arc<dyn Clock>) -> Running {
         );
     }
     write(folder.path(), "rules/anybody.yaml", "cameras: all\nmodel: first\nwhen: [{label: person}]\n");
-    let config = load(folder.path(), &NoProbe, &Secrets::standard()).unwrap_or_else(|e| panic!("{e}")).config;
     let (bus, store) = (Arc::new(MemoryBus::new()), Arc::new(MemoryStore::new()));
-    let ports = Ports {
-        media: Arc::new(Cameras),
-        engines: Arc::new(Nothing),
-        store: store.clone(),
-        journal_file: Arc::new(Nothing),
-        clips: Arc::new(MemoryClips),
-        evidence: Arc::new(MemoryEvidence::new()),
-        bus: bus.clone(),
-        sinks: Arc::new(Nothing),
-        lines: Arc::new(parapet_testkit::MemoryLines::default()),
-        alerts: Arc::new(Nothing),
-        clock: Arc::clone(&clock),
-    };
-    let site = topology::start(config, ports, Journal::new(clock), |_| Vec::new()).await.unwrap();
+    let ports = ports(FPS, Arc::new(Nothing), Arc::clone(&store) as _, Arc::clone(&bus) as _);
+    let ports = Ports { clock: Arc::clone(&clock), ..ports };
+    let site = topology::start(config(folder.path()), ports, Journal::new(clock), |_| Vec::new()).await.unwrap();
     assert_eq!(site.settled(PATIENCE).await, [] as [String; 0]);
     Running { site, bus, store }
 }
