@@ -4,7 +4,7 @@
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
 use super::{
-    Candidates, ModelShape,
+    Candidates, Layout, ModelShape,
     candidates::best,
     check_count,
     heads::grid,
@@ -32,6 +32,32 @@ pub(crate) struct Family {
     pub(crate) making: Making,
     /// Classes share a softmax; else each has a sigmoid.
     pub(crate) softmax: bool,
+}
+
+/// The layout of a family, with what it looks like in words.
+pub struct RawHeads(pub(crate) &'static Family, pub(crate) &'static str);
+
+impl Layout for RawHeads {
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    fn description(&self) -> &'static str {
+        self.1
+    }
+
+    fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
+        self.0.classes(outputs)
+    }
+
+    fn read(
+        &self,
+        model: ModelShape<'_>,
+        outputs: &[TensorView<'_>],
+        into: &mut Candidates,
+    ) -> Result<(), DecodeError> {
+        self.0.read(model, outputs, into)
+    }
 }
 
 impl Family {

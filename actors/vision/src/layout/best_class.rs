@@ -5,16 +5,12 @@ use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
 use super::{
     Candidates, Layout, ModelShape,
-    found::{Found, Places, places},
+    found::{Found, uncounted},
 };
 use crate::refusal::DecodeError;
 
 /// Boxes, the best class of each, and its score.
 pub struct BestClass;
-
-fn three(outputs: &[TensorSpec]) -> Option<Places> {
-    places(outputs).filter(|at| at.count.is_none())
-}
 
 impl Layout for BestClass {
     fn name(&self) -> &'static str {
@@ -26,7 +22,7 @@ impl Layout for BestClass {
     }
 
     fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
-        three(outputs).map(|_| None)
+        uncounted(outputs).map(|_| None)
     }
 
     fn read(
@@ -35,7 +31,7 @@ impl Layout for BestClass {
         outputs: &[TensorView<'_>],
         into: &mut Candidates,
     ) -> Result<(), DecodeError> {
-        let found = Found::read(self.name(), three(model.outputs), model.outputs, outputs)?;
+        let found = Found::read(self.name(), uncounted(model.outputs), model.outputs, outputs)?;
         let form = found.form();
         found.hand_over(0.0, |b| form.corners(&b), into)
     }

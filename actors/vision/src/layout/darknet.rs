@@ -1,16 +1,7 @@
 //! Darknet's YOLO with its heads raw, `[1, anchors × (5 + classes), rows, columns]`: v3 and v4 on three grids, their tiny ones on two, and
 //! tiny YOLOv2 of Pascal VOC on one, whose classes share a softmax (Redmon and Farhadi, "YOLO9000", 2017; "YOLOv3", 2018).
 
-use parapet_contracts::ports::inference::{TensorSpec, TensorView};
-
-use super::{
-    Candidates, Layout, ModelShape,
-    anchors::{Family, Making},
-};
-use crate::refusal::DecodeError;
-
-/// Heads of one of Darknet's models.
-pub struct Darknet(&'static Family, &'static str);
+use super::anchors::{Family, Making, RawHeads};
 
 const V3: Family = Family {
     name: "yolov3_heads",
@@ -39,34 +30,11 @@ const V2: Family = Family {
 };
 
 /// YOLOv3 and v4.
-pub const YOLOV3_HEADS: Darknet =
-    Darknet(&V3, "three outputs [1, 3 × (5 + classes), rows, columns], raw, as Darknet's YOLOv3");
+pub const YOLOV3_HEADS: RawHeads =
+    RawHeads(&V3, "three outputs [1, 3 × (5 + classes), rows, columns], raw, as Darknet's YOLOv3");
 /// Their tiny ones.
-pub const YOLOV3_TINY_HEADS: Darknet =
-    Darknet(&TINY, "two outputs [1, 3 × (5 + classes), rows, columns], raw, as Darknet's tiny YOLOv3");
+pub const YOLOV3_TINY_HEADS: RawHeads =
+    RawHeads(&TINY, "two outputs [1, 3 × (5 + classes), rows, columns], raw, as Darknet's tiny YOLOv3");
 /// Tiny YOLOv2.
-pub const YOLOV2: Darknet =
-    Darknet(&V2, "[1, 5 × (5 + classes), rows, columns], raw, as Darknet's tiny YOLOv2 of Pascal VOC");
-
-impl Layout for Darknet {
-    fn name(&self) -> &'static str {
-        self.0.name
-    }
-
-    fn description(&self) -> &'static str {
-        self.1
-    }
-
-    fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
-        self.0.classes(outputs)
-    }
-
-    fn read(
-        &self,
-        model: ModelShape<'_>,
-        outputs: &[TensorView<'_>],
-        into: &mut Candidates,
-    ) -> Result<(), DecodeError> {
-        self.0.read(model, outputs, into)
-    }
-}
+pub const YOLOV2: RawHeads =
+    RawHeads(&V2, "[1, 5 × (5 + classes), rows, columns], raw, as Darknet's tiny YOLOv2 of Pascal VOC");

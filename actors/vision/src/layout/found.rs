@@ -23,6 +23,11 @@ pub(crate) struct Places {
     pub(crate) sure: bool,
 }
 
+/// As [`places`], where no output counts what was found.
+pub(crate) fn uncounted(outputs: &[TensorSpec]) -> Option<Places> {
+    places(outputs).filter(|at| at.count.is_none())
+}
+
 /// Finds them by names, by types, and at last by order: classes before scores, as most exporters write them.
 pub(crate) fn places(outputs: &[TensorSpec]) -> Option<Places> {
     let is_boxes = |o: &TensorSpec| matches!(o.shape[..], [_, Some(4)] | [None | Some(1), _, Some(4)]);

@@ -6,16 +6,12 @@ use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
 use super::{
     Candidates, Layout, ModelShape,
-    found::{Found, Places, places},
+    found::{Found, uncounted},
 };
 use crate::refusal::DecodeError;
 
 /// Boxes, labels from 1, scores.
 pub struct TorchVision;
-
-fn three(outputs: &[TensorSpec]) -> Option<Places> {
-    places(outputs).filter(|at| at.count.is_none())
-}
 
 impl Layout for TorchVision {
     fn name(&self) -> &'static str {
@@ -27,7 +23,7 @@ impl Layout for TorchVision {
     }
 
     fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
-        three(outputs).map(|_| None)
+        uncounted(outputs).map(|_| None)
     }
 
     fn read(
@@ -36,7 +32,7 @@ impl Layout for TorchVision {
         outputs: &[TensorView<'_>],
         into: &mut Candidates,
     ) -> Result<(), DecodeError> {
-        Found::read(self.name(), three(model.outputs), model.outputs, outputs)?.hand_over(1.0, |b| b, into)
+        Found::read(self.name(), uncounted(model.outputs), model.outputs, outputs)?.hand_over(1.0, |b| b, into)
     }
 
     fn suppresses(&self) -> bool {

@@ -2,16 +2,7 @@
 //! strides 8, 16 and 32. Both make boxes the same; their anchors differ, and no file shows them. Those of models that were trained with
 //! anchors of their own are unknown: export such a model with its boxes decoded.
 
-use parapet_contracts::ports::inference::{TensorSpec, TensorView};
-
-use super::{
-    Candidates, Layout, ModelShape,
-    anchors::{Family, Making},
-};
-use crate::refusal::DecodeError;
-
-/// Heads of YOLOv5 (and YOLOv7-tiny, whose anchors are the same), or of YOLOv7.
-pub struct Yolov5Heads(&'static Family, &'static str);
+use super::anchors::{Family, Making, RawHeads};
 
 /// `models/yolov5s.yaml` and its kin.
 const V5: Family = Family {
@@ -38,31 +29,8 @@ const V7: Family = Family {
 };
 
 /// With the anchors of YOLOv5.
-pub const YOLOV5_HEADS: Yolov5Heads =
-    Yolov5Heads(&V5, "three outputs [1, 3, rows, columns, 5 + classes], raw, on the anchors of YOLOv5");
+pub const YOLOV5_HEADS: RawHeads =
+    RawHeads(&V5, "three outputs [1, 3, rows, columns, 5 + classes], raw, on the anchors of YOLOv5");
 /// With the anchors of YOLOv7.
-pub const YOLOV7_HEADS: Yolov5Heads =
-    Yolov5Heads(&V7, "three outputs [1, 3, rows, columns, 5 + classes], raw, on the anchors of YOLOv7");
-
-impl Layout for Yolov5Heads {
-    fn name(&self) -> &'static str {
-        self.0.name
-    }
-
-    fn description(&self) -> &'static str {
-        self.1
-    }
-
-    fn classes(&self, outputs: &[TensorSpec]) -> Option<Option<usize>> {
-        self.0.classes(outputs)
-    }
-
-    fn read(
-        &self,
-        model: ModelShape<'_>,
-        outputs: &[TensorView<'_>],
-        into: &mut Candidates,
-    ) -> Result<(), DecodeError> {
-        self.0.read(model, outputs, into)
-    }
-}
+pub const YOLOV7_HEADS: RawHeads =
+    RawHeads(&V7, "three outputs [1, 3, rows, columns, 5 + classes], raw, on the anchors of YOLOv7");
