@@ -6,12 +6,14 @@ use crate::settings::ModelSettings;
 
 /// Rounds to the nearest whole number, for 0 to 2²²: adding and taking away 1.5 × 2²³ leaves no bits for a fraction. A
 /// vectorised `round` needs instructions that not every machine has.
+#[inline(always)]
 fn whole(value: f32) -> f32 {
     const SHIFT: f32 = 12_582_912.0;
     (value + SHIFT) - SHIFT
 }
 
 /// Rounds a row.
+#[inline(always)]
 pub(super) fn round(values: &mut [f32]) {
     for value in values {
         *value = whole(*value);
@@ -46,6 +48,7 @@ impl Matrix {
     }
 
     /// `luma` is a row of Y, `chroma` a row of U then one of V, `rgb` becomes a row of red, one of green, one of blue.
+    #[inline(always)]
     pub(super) fn to_rgb(&self, luma: &[f32], chroma: &[f32], rgb: &mut [f32]) {
         let n = luma.len();
         let (u, v) = chroma.split_at(n);
@@ -70,6 +73,7 @@ impl Levels {
         Self(std::array::from_fn(|c| (settings.scale / settings.std[c], -settings.mean[c] / settings.std[c])))
     }
 
+    #[inline(always)]
     pub(super) fn of(&self, channel: usize) -> (f32, f32) {
         self.0[channel]
     }

@@ -17,7 +17,7 @@ use parapet_contracts::{
 
 use self::{
     colour::{Levels, Matrix},
-    sampler::{Part, Sampler, taps},
+    sampler::{Plane, Sampler, taps},
 };
 use crate::{
     inputs::{Extra, InputForm},
@@ -55,6 +55,8 @@ pub struct InputTensor {
     /// Where the picture stands among the model's inputs.
     at: usize,
     extras: Vec<Extra>,
+    /// What the machine's processor can do.
+    arch: pulp::Arch,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,19 @@ impl Data {
             Self::U8(values) => values.resize(length, 0),
         }
     }
+
+    /// The numbers of one picture.
+    fn place(&mut self, own: Range<usize>) -> PlaceMut<'_> {
+        match self {
+            Self::F32(values) => PlaceMut::F32(&mut values[own]),
+            Self::U8(values) => PlaceMut::U8(&mut values[own]),
+        }
+    }
+}
+
+enum PlaceMut<'a> {
+    F32(&'a mut [f32]),
+    U8(&'a mut [u8]),
 }
 
 /// What a [`Plan`] depends on: where the picture lies, its format, and whether its range is full.
@@ -98,7 +113,17 @@ impl InputTensor {
             Order::Hwc => [1, h, w, 3],
         };
         let data = if bytes { Data::U8(vec![0; w * h * 3]) } else { Data::F32(vec![0.0; w * h * 3]) };
-        Self { order, size, shape, data, plan: None, places: vec![None], at: 0, extras: Vec::new() }
+        Self {
+            order,
+            size,
+            shape,
+            data,
+            plan: None,
+            places: vec![None],
+            at: 0,
+            extras: Vec::new(),
+            arch: pulp::Arch::new(),
+        }
     }
 
     /// Numbers of one picture.
@@ -166,21 +191,10 @@ impl InputTensor {
         }
         self.plan.take_if(|plan| plan.key != key);
         let plan = self.plan.get_or_insert_with(|| Plan::new(key));
-        let n = placement.width as usize;
         let target = Target { order: self.order, size: self.size, swap: settings.channels == Channels::Bgr };
-        plan.luma.forget();
-        if let Some(chroma) = &mut plan.chroma {
-            chroma.forget();
-        }
         let matrix = Matrix::new(picture.colorimetry);
-        for row in 0..placement.height as usize {
-            plan.read_row(picture, row, &matrix);
-            let at = (placement.left as usize, placement.top as usize + row);
-            match &mut self.data {
-                Data::F32(values) => target.put_f32(&mut values[own.clone()], &plan.rgb, n, at, &levels),
-                Data::U8(values) => target.put_u8(&mut values[own.clone()], &plan.rgb, n, at),
-            }
-        }
+        let place = self.data.place(own);
+        self.arch.dispatch(Fill { plan, picture, placement, matrix, levels, target, place });
         Ok(placement)
     }
 
@@ -212,43 +226,77 @@ impl Plan {
         let n = placement.width as usize;
         let across = taps(placement.region.x, placement.region.width, placement.width);
         let down = taps(placement.region.y, placement.region.height, placement.height);
-        let chroma = matches!(format, PixelFormat::I420 | PixelFormat::Nv12).then(|| {
+        let chroma = match format {
+            PixelFormat::I420 => Some((2, 1)),
+            PixelFormat::Nv12 => Some((1, 2)),
+            PixelFormat::Rgb | PixelFormat::Grey => None,
+        };
+        let chroma = chroma.map(|(planes, samples)| {
             // MPEG puts chroma samples on the left of two luma samples, JPEG (full range) in the middle; down, both in the middle.
             let (w, h) = (placement.picture.0.div_ceil(2), placement.picture.1.div_ceil(2));
             let offset = if full_range { 0.5 } else { 0.0 };
-            Sampler::new(across.chroma(offset, w), down.chroma(0.5, h), 2)
+            Sampler::new(&across.chroma(offset, w), down.chroma(0.5, h), planes, samples)
         });
-        let parts = if format == PixelFormat::Rgb { 3 } else { 1 };
-        Self { key, luma: Sampler::new(across.taps(), down.taps(), parts), chroma, rgb: vec![0.0; n * 3] }
+        let samples = if format == PixelFormat::Rgb { 3 } else { 1 };
+        Self { key, luma: Sampler::new(&across.taps(), down.taps(), 1, samples), chroma, rgb: vec![0.0; n * 3] }
     }
 
     /// Makes one row of RGB, 0 to 255, rounded to whole levels as an 8-bit picture has them.
+    #[inline(always)]
     fn read_row(&mut self, picture: &Picture, row: usize, matrix: &Matrix) {
-        let part = |plane, offset, step| {
-            let (data, stride) = picture.plane(plane);
-            Part { data, stride, offset, step }
+        let plane = |index| {
+            let (data, stride) = picture.plane(index);
+            Plane { data, stride }
         };
-        match picture.format {
-            PixelFormat::Rgb => {
-                let rows = self.luma.row(row, &[part(0, 0, 3), part(0, 1, 3), part(0, 2, 3)]);
-                self.rgb.copy_from_slice(rows);
-                colour::round(&mut self.rgb);
+        let luma = self.luma.row(row, &[plane(0)]);
+        match (picture.format, &mut self.chroma) {
+            (PixelFormat::I420, Some(chroma)) => {
+                matrix.to_rgb(luma, chroma.row(row, &[plane(1), plane(2)]), &mut self.rgb);
             }
-            PixelFormat::Grey => {
-                let rows = self.luma.row(row, &[part(0, 0, 1)]);
-                for channel in self.rgb.chunks_exact_mut(rows.len().max(1)) {
-                    channel.copy_from_slice(rows);
+            (_, Some(chroma)) => matrix.to_rgb(luma, chroma.row(row, &[plane(1)]), &mut self.rgb),
+            // RGB has three rows here, and grey one for all three.
+            (_, None) => {
+                for channels in self.rgb.chunks_exact_mut(luma.len().max(1)) {
+                    channels.copy_from_slice(luma);
                 }
                 colour::round(&mut self.rgb);
             }
-            PixelFormat::I420 | PixelFormat::Nv12 => {
-                let Some(chroma) = &mut self.chroma else { return };
-                let luma = self.luma.row(row, &[part(0, 0, 1)]);
-                let chroma = match picture.format {
-                    PixelFormat::I420 => chroma.row(row, &[part(1, 0, 1), part(2, 0, 1)]),
-                    _ => chroma.row(row, &[part(1, 0, 2), part(1, 1, 2)]),
-                };
-                matrix.to_rgb(luma, chroma, &mut self.rgb);
+        }
+    }
+}
+
+/// The work of [`InputTensor::fill`]: compiled once more for the wider instructions that a machine may have, and chosen at run
+/// time. All that is called in here must be `inline(always)`, or it is compiled for the least machine.
+struct Fill<'a> {
+    plan: &'a mut Plan,
+    picture: &'a Picture,
+    placement: Placement,
+    matrix: Matrix,
+    levels: Levels,
+    target: Target,
+    place: PlaceMut<'a>,
+}
+
+impl pulp::NullaryFnOnce for Fill<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { plan, picture, placement, matrix, levels, target, place } = self;
+        let n = placement.width as usize;
+        let at = |row| (placement.left as usize, placement.top as usize + row);
+        match place {
+            PlaceMut::F32(values) => {
+                for row in 0..placement.height as usize {
+                    plan.read_row(picture, row, &matrix);
+                    target.put_f32(values, &plan.rgb, n, at(row), &levels);
+                }
+            }
+            PlaceMut::U8(values) => {
+                for row in 0..placement.height as usize {
+                    plan.read_row(picture, row, &matrix);
+                    target.put_u8(values, &plan.rgb, n, at(row));
+                }
             }
         }
     }
@@ -262,10 +310,12 @@ struct Target {
 }
 
 impl Target {
+    #[inline(always)]
     fn source(&self, channel: usize) -> usize {
         if self.swap { 2 - channel } else { channel }
     }
 
+    #[inline(always)]
     fn put_f32(&self, values: &mut [f32], rgb: &[f32], n: usize, (x, y): (usize, usize), levels: &Levels) {
         let (w, h) = (self.size.width as usize, self.size.height as usize);
         for channel in 0..3 {
@@ -288,6 +338,7 @@ impl Target {
         }
     }
 
+    #[inline(always)]
     fn put_u8(&self, values: &mut [u8], rgb: &[f32], n: usize, (x, y): (usize, usize)) {
         let (w, h) = (self.size.width as usize, self.size.height as usize);
         for channel in 0..3 {
