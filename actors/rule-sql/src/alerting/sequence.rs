@@ -10,7 +10,7 @@
 //! - Which partials are kept of a key is its [`Keep`]. Past [`MAX_PARTIALS`] of one key, those that began first go; past the
 //!   limit of keys, the keys whose partials began first. Both are counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,8 @@ pub struct Match<R> {
 /// See the module. `C` are conditions, `R` rows.
 #[derive(Debug, Clone)]
 pub struct Matcher<R> {
-    partials: BTreeMap<Key, Vec<Partial<R>>>,
+    /// No key is without partials.
+    partials: HashMap<Key, Vec<Partial<R>>>,
     timers: Timers,
     dropped: u64,
 }
@@ -82,7 +83,7 @@ pub struct SavedMatcher<R> {
 
 impl<R> Default for Matcher<R> {
     fn default() -> Self {
-        Self { partials: BTreeMap::new(), timers: Timers::default(), dropped: 0 }
+        Self { partials: HashMap::new(), timers: Timers::default(), dropped: 0 }
     }
 }
 
@@ -138,40 +139,44 @@ impl<R: Clone> Matcher<R> {
         (at, row): (i64, &impl Fn(usize) -> R),
         mut holds: impl FnMut(&C, &[Option<R>]) -> Result<bool, EvalError>,
     ) -> Result<Option<Match<R>>, EvalError> {
-        let mut open = self.partials.remove(key).unwrap_or_default();
-        let result = go_on(&mut open, stages, (at, row), &mut holds);
-        if let Ok(Some((since, rows))) = result {
-            self.timers.forget(key);
-            return Ok(Some(Match { key: Arc::from(key), since, at, rows }));
-        }
-        if keep != Keep::Each {
-            keep_one(&mut open, keep);
-        }
-        let begins = match stages.first() {
-            Some(first) if result.is_ok() => holds(&first.condition, &[]),
-            _ => Ok(false),
-        };
-        if let Ok(true) = begins {
-            match keep {
-                Keep::First if !open.is_empty() => {}
-                Keep::Last => {
-                    open.retain(|partial| partial.stage != 1);
-                    open.push(begin(at, row(0)));
-                }
-                _ => open.push(begin(at, row(0))),
+        let Some(open) = self.partials.get_mut(key) else {
+            if begins(stages, &mut holds)? {
+                self.put(stages, Arc::from(key), vec![begin(at, row(0))]);
             }
-        }
+            return Ok(None);
+        };
+        let result = match go_on(open, stages, (at, row), &mut holds) {
+            Ok(Some((since, rows))) => Ok(Some(Match { key: Arc::from(key), since, at, rows })),
+            Ok(None) => {
+                if keep != Keep::Each {
+                    keep_one(open, keep);
+                }
+                begins(stages, &mut holds).map(|begins| {
+                    if begins {
+                        add(open, keep, begin(at, row(0)));
+                    }
+                    None
+                })
+            }
+            Err(error) => Err(error),
+        };
         if open.len() > MAX_PARTIALS {
             self.dropped += 1;
             open.remove(0);
         }
-        self.put(stages, Arc::from(key), open);
-        result?;
-        begins.map(|_| None)
+        match next_deadline(open, stages) {
+            Some(next) if self.timers.wakes_by(key, next) => {}
+            Some(next) => self.timers.wake(&Arc::from(key), next),
+            None => {
+                self.partials.remove(key);
+                self.timers.forget(key);
+            }
+        }
+        result
     }
 
     fn put<C>(&mut self, stages: &[Stage<C>], key: Key, open: Vec<Partial<R>>) {
-        match open.iter().map(|partial| partial.deadline(stages)).min() {
+        match next_deadline(&open, stages) {
             Some(next) => {
                 self.timers.wake(&key, next);
                 self.partials.insert(key, open);
@@ -226,7 +231,8 @@ impl<R: Clone> Matcher<R> {
 
     /// Writes the state down.
     pub fn save(&self) -> SavedMatcher<R> {
-        SavedMatcher { partials: self.partials.clone(), dropped: self.dropped }
+        let partials = self.partials.iter().map(|(key, open)| (Arc::clone(key), open.clone())).collect();
+        SavedMatcher { partials, dropped: self.dropped }
     }
 
     /// Takes up a state. False: it is that of another sequence.
@@ -256,6 +262,31 @@ impl<R> SavedMatcher<R> {
 
 fn begin<R>(at: i64, row: R) -> Partial<R> {
     Partial { stage: 1, began: at, anchor: at, rows: vec![Some(row)] }
+}
+
+/// Whether a row is the first step.
+fn begins<R, C>(
+    stages: &[Stage<C>],
+    holds: &mut impl FnMut(&C, &[Option<R>]) -> Result<bool, EvalError>,
+) -> Result<bool, EvalError> {
+    stages.first().map_or(Ok(false), |first| holds(&first.condition, &[]))
+}
+
+/// Adds a partial that has just begun, where those that are kept leave room for it.
+fn add<R>(open: &mut Vec<Partial<R>>, keep: Keep, partial: Partial<R>) {
+    match keep {
+        Keep::First if !open.is_empty() => {}
+        Keep::Last => {
+            open.retain(|other| other.stage != 1);
+            open.push(partial);
+        }
+        _ => open.push(partial),
+    }
+}
+
+/// When time may make a match of a key's partials or end one; none when there is no partial.
+fn next_deadline<R, C>(open: &[Partial<R>], stages: &[Stage<C>]) -> Option<i64> {
+    open.iter().map(|partial| partial.deadline(stages)).min()
 }
 
 fn earliest<R, C>(open: &[Partial<R>], stages: &[Stage<C>]) -> Option<(usize, i64)> {

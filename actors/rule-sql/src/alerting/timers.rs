@@ -27,6 +27,11 @@ impl Timers {
         self.due.insert((at, Key::clone(key)));
     }
 
+    /// Whether `key` is looked at by `at` in any case.
+    pub(crate) fn wakes_by(&self, key: &str, at: i64) -> bool {
+        self.of.get(key).is_some_and(|due| *due <= at)
+    }
+
     /// Forgets the timer of a key.
     pub(crate) fn forget(&mut self, key: &str) {
         if let Some((key, at)) = self.of.remove_entry(key) {

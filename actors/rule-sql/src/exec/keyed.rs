@@ -16,10 +16,23 @@ pub(crate) fn readable_key(per: &[Node], frame: &Frame<'_>) -> Result<String, Ev
         }
         match frame.eval(node)? {
             Value::Null => key.push('-'),
-            value => key.push_str(&go_text(&value).replace('\\', "\\\\").replace('/', "\\/")),
+            Value::Str(text) => push_escaped(&mut key, &text),
+            value => push_escaped(&mut key, &go_text(&value)),
         }
     }
     Ok(key)
+}
+
+fn push_escaped(key: &mut String, text: &str) {
+    if !text.contains(['\\', '/']) {
+        return key.push_str(text);
+    }
+    for character in text.chars() {
+        if matches!(character, '\\' | '/') {
+            key.push('\\');
+        }
+        key.push(character);
+    }
 }
 
 /// What a set puts out, by key, in the order in which the keys come. Rows of one key go together.
