@@ -156,7 +156,8 @@ fn serve(stream: TcpStream, inner: &Inner) {
     }
 }
 
-fn read(reader: &mut impl BufRead) -> Option<Received> {
+/// The next request of a connection.
+pub(crate) fn read(reader: &mut impl BufRead) -> Option<Received> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
     let mut headers = Vec::new();
