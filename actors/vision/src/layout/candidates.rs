@@ -44,6 +44,13 @@ impl Candidates {
         self.lowest
     }
 
+    /// Class and score of a box that may be kept: as [`best`], but without one that no class lifts to the lowest minimum score.
+    pub(crate) fn best(&self, scores: &[f32]) -> Option<(usize, f32)> {
+        // Nearly all boxes of a picture end here, so all their scores are compared at once. NaN is not below, and is seen.
+        let reaches = scores.iter().fold(false, |any, score| any | !below(*score, self.lowest));
+        if reaches { best(scores) } else { None }
+    }
+
     /// Counts a box that can't be.
     pub fn refuse(&mut self, reason: Reason) {
         self.counts.add(reason);
@@ -128,6 +135,11 @@ impl Candidates {
         self.kept.push(Candidate { xyxy, class: class as u32, score: score.clamp(0.0, 1.0) });
         Ok(())
     }
+}
+
+/// False for NaN.
+fn below(score: f32, lowest: f32) -> bool {
+    score < lowest
 }
 
 /// Index and value of the largest number; NaN wins, so that it is seen. An empty slice has none.

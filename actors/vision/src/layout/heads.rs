@@ -7,9 +7,7 @@
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
 use super::{
-    Candidates, ModelShape,
-    candidates::best,
-    check_count,
+    Candidates, ModelShape, check_count,
     tensors::{check_columns, inner, named, rows},
 };
 use crate::{
@@ -103,10 +101,7 @@ pub(crate) fn take(
     stride: f32,
     into: &mut Candidates,
 ) -> Result<(), DecodeError> {
-    let Some((class, score)) = best(scores) else { return Ok(()) };
-    if score < into.lowest() {
-        return Ok(());
-    }
+    let Some((class, score)) = into.best(scores) else { return Ok(()) };
     if !score.is_finite() {
         into.refuse(Reason::NotFinite);
         return Ok(());

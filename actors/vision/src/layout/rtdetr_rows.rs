@@ -3,7 +3,7 @@
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
-use super::{Candidates, Layout, ModelShape, box_rows, candidates::best, classes_beside, spec_matrix};
+use super::{Candidates, Layout, ModelShape, box_rows, classes_beside, spec_matrix};
 use crate::refusal::DecodeError;
 
 /// Queries as rows.
@@ -31,7 +31,7 @@ impl Layout for RtDetrRows {
         let (columns, data) = box_rows(self.name(), 4, model, outputs)?;
         let (width, height) = (model.size.width as f32, model.size.height as f32);
         for row in data.chunks_exact(columns) {
-            if let Some((class, score)) = best(&row[4..]) {
+            if let Some((class, score)) = into.best(&row[4..]) {
                 into.take(class, score, [row[0] * width, row[1] * height, row[2] * width, row[3] * height])?;
             }
         }

@@ -41,22 +41,23 @@ impl Layout for YoloV8 {
         let mut planes = data.chunks_exact(boxes);
         let mut next = || planes.next().unwrap_or_default();
         let [cx, cy, w, h] = [next(), next(), next(), next()];
-        // Class by class, so that each row of the matrix is read once and in order.
-        let mut best = vec![(0u32, f32::NEG_INFINITY); boxes];
-        for (class, scores) in planes.enumerate() {
-            for (best, &score) in best.iter_mut().zip(scores) {
+        // Class by class, so that each row of the matrix is read once, in order, and many boxes at once.
+        let classes = &data[4 * boxes..];
+        let mut tops = vec![f32::NEG_INFINITY; boxes];
+        for scores in classes.chunks_exact(boxes) {
+            for (top, score) in tops.iter_mut().zip(scores) {
                 // NaN takes the place and keeps it, so that it is seen.
-                if score > best.1 || score.is_nan() {
-                    *best = (class as u32, score);
-                }
+                *top = if *score > *top || score.is_nan() { *score } else { *top };
             }
         }
         let lowest = into.lowest();
-        for (i, (class, score)) in best.into_iter().enumerate() {
+        for (i, score) in tops.into_iter().enumerate() {
             if score < lowest {
                 continue;
             }
-            into.take(class as usize, score, [cx[i], cy[i], w[i], h[i]])?;
+            let is_top = |scores: &[f32]| scores[i] == score || scores[i].is_nan();
+            let class = classes.chunks_exact(boxes).position(is_top).unwrap_or_default();
+            into.take(class, score, [cx[i], cy[i], w[i], h[i]])?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use parapet_contracts::ports::inference::{TensorSpec, TensorView};
 
-use super::{Candidates, Layout, ModelShape, box_rows, candidates::best, classes_beside, spec_matrix};
+use super::{Candidates, Layout, ModelShape, box_rows, classes_beside, spec_matrix};
 use crate::refusal::DecodeError;
 
 /// YOLOv8 with rows and columns exchanged, as some exporters for accelerators write it.
@@ -29,7 +29,7 @@ impl Layout for YoloV8Rows {
     ) -> Result<(), DecodeError> {
         let (columns, data) = box_rows(self.name(), 4, model, outputs)?;
         for values in data.chunks_exact(columns) {
-            if let Some((class, score)) = best(&values[4..]) {
+            if let Some((class, score)) = into.best(&values[4..]) {
                 into.take(class, score, [values[0], values[1], values[2], values[3]])?;
             }
         }

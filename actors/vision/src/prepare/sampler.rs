@@ -72,6 +72,8 @@ pub(super) struct Sampler {
     down: Vec<Tap>,
     /// The columns of the source that are read.
     columns: Range<usize>,
+    /// Each column becomes a pixel: there is nothing to interpolate across.
+    as_it_is: bool,
     /// The levels of these columns between two rows, in 128ths, and what weighs nothing behind them.
     mixed: Vec<u16>,
     /// Covers each place in a mixed row. A place that went through it is within the row's memory: so no sample needs a check,
@@ -95,6 +97,8 @@ impl Sampler {
             down,
             mixed: vec![0; places + 2 * samples],
             mask: places - 1,
+            as_it_is: samples == 1
+                && across.iter().enumerate().all(|(i, tap)| tap.weight == 0 && tap.first == first + i as u32),
             columns,
             pairs: vec![0; across.len()],
             out: vec![0.0; across.len() * planes * samples],
@@ -109,6 +113,12 @@ impl Sampler {
         for (plane, out) in planes.iter().zip(self.out.chunks_exact_mut(width * self.samples)) {
             let columns = self.columns.start * self.samples..self.columns.end * self.samples;
             let above = &plane.data[tap.first as usize * plane.stride..][columns.clone()];
+            if self.as_it_is && tap.weight == 0 {
+                for (out, level) in out.iter_mut().zip(above) {
+                    *out = f32::from(*level);
+                }
+                continue;
+            }
             let below = &plane.data[tap.second as usize * plane.stride..][columns];
             mix(above, below, tap.weight, &mut self.mixed);
             for (sample, out) in out.chunks_exact_mut(width).enumerate() {
