@@ -5,7 +5,8 @@ use std::sync::Arc;
 use parapet_actors::ports::SinkFactory;
 use parapet_bus_mqtt::{BusSettings, TlsSettings};
 use parapet_config::{
-    HttpSinkConfig, MqttSinkConfig, ObjectPlace, ObjectStoreSinkConfig, Sink, UploadFormat, Uploader,
+    Encryption, HttpSinkConfig, Mailbox, MqttSinkConfig, ObjectPlace, ObjectStoreSinkConfig, Sink, SmtpSinkConfig,
+    UploadFormat, Uploader,
 };
 use parapet_contracts::{
     SiteId,
@@ -16,6 +17,7 @@ use parapet_sink_file::FileSink;
 use parapet_sink_http::{HttpSettings, HttpSink};
 use parapet_sink_mqtt::MqttSink;
 use parapet_sink_object_store::{ObjectStoreSettings, ObjectStoreSink, Place};
+use parapet_sink_smtp::{Encryption as MailEncryption, People, SmtpSettings, SmtpSink};
 
 /// Makes the sinks that this build has.
 #[derive(Clone)]
@@ -39,6 +41,7 @@ impl SinkFactory for Sinks {
             Sink::ObjectStore(config) => {
                 Ok(Arc::new(ObjectStoreSink::open(&object_store(config), Arc::clone(&self.evidence))?))
             }
+            Sink::Smtp(config) => Ok(Arc::new(SmtpSink::new(smtp(config)?, Arc::clone(&self.evidence))?)),
         }
     }
 }
@@ -75,4 +78,31 @@ fn object_store(config: &ObjectStoreSinkConfig) -> ObjectStoreSettings {
         ObjectPlace::Folder(folder) => Place::Folder(folder),
     };
     ObjectStoreSettings { place, prefix: config.prefix.clone(), timeout: config.timeout }
+}
+
+fn smtp(config: &SmtpSinkConfig) -> Result<SmtpSettings, String> {
+    let shown = |mailbox: &Mailbox| match &mailbox.name {
+        Some(name) => format!("\"{}\" <{}>", name.replace(['"', '\\'], ""), mailbox.address),
+        None => mailbox.address.clone(),
+    };
+    let all = |mailboxes: &[Mailbox]| mailboxes.iter().map(shown).collect::<Vec<_>>();
+    let people = People::new(&shown(&config.from), &all(&config.to), &all(&config.cc), &all(&config.bcc))?;
+    let encryption = match config.encryption {
+        Encryption::Tls => MailEncryption::Tls,
+        Encryption::StartTls => MailEncryption::StartTls,
+        Encryption::StartTlsIfOffered => MailEncryption::StartTlsIfOffered,
+        Encryption::None => MailEncryption::None,
+    };
+    Ok(SmtpSettings {
+        ca_file: config.tls.ca.clone(),
+        client: config.tls.client.clone(),
+        credentials: config.credentials.clone(),
+        subject: config.subject.clone(),
+        updates: config.updates.clone(),
+        pictures: config.picture,
+        max_bytes: config.max_bytes,
+        time_zone: config.time_zone.clone(),
+        timeout: config.timeout,
+        ..SmtpSettings::new(config.host.as_str(), config.port, encryption, people)
+    })
 }

@@ -6,12 +6,15 @@
 //!                                                                                  ├─▶ acknowledged: gone
 //!                                                                                  ├─▶ later: waits, with backoff, and says why
 //!                                                                                  └─▶ never: dead letters (bounded, the oldest go)
+//!                    what waits for a digest or for the end of quiet hours stays in its outbox, and what is urgent passes it
 //! ```
 
 mod backlog;
 mod board;
 mod dead;
 mod failures;
+mod hold;
+mod outbox_reader;
 mod pace;
 mod pump;
 mod selection;
@@ -21,6 +24,7 @@ pub use backlog::{Backlog, backlogs};
 pub use board::{PumpBoard, PumpState, PumpStatus};
 pub use dead::{DeadLetter, DeadLetterError, DeadLetters};
 pub use failures::upload_failures;
+pub use hold::Holding;
 pub use pump::{Pump, PumpSettings, backoff};
 pub use selection::Selection;
 

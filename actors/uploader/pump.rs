@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use parapet_config::{UploadFormat, Uploader};
 use parapet_contracts::{
-    Clock, ErrorKind,
+    Clock, ErrorKind, Timestamp,
     ports::{
         sink::{SinkError, SinkPort},
         store::{OutboxEntry, Refused},
@@ -19,8 +19,10 @@ use tokio::sync::watch;
 
 use super::{
     board::{PumpBoard, PumpState},
+    hold::Holding,
+    outbox_reader::{Found, OutboxReader},
     pace::{Ages, Pace},
-    window::{fitting, shaped, size},
+    window::{Window, fitting, shaped, size},
 };
 use crate::{
     journal::{Failure, Journal},
@@ -33,6 +35,8 @@ use crate::{
 const LONGEST_PAUSE: Duration = Duration::from_secs(86_400);
 /// How often it is looked why a sink is still away.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked at the clock while something waits for a time of the day.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
 
 /// How a pump sends.
 #[derive(Debug, Clone)]
@@ -55,6 +59,8 @@ pub struct PumpSettings {
     pub keep_dead: u64,
     /// Pauses between attempts.
     pub backoff: Backoff,
+    /// What waits for others or for another time.
+    pub hold: Option<Holding>,
 }
 
 impl PumpSettings {
@@ -70,6 +76,7 @@ impl PumpSettings {
             time_to_live: uploader.time_to_live,
             keep_dead: uploader.keep_dead,
             backoff: backoff(uploader.backoff.0, uploader.backoff.1),
+            hold: uploader.hold().map(|hold| Holding::new(hold, uploader.time_zone.clone())),
         }
     }
 
@@ -85,6 +92,7 @@ impl PumpSettings {
             time_to_live: None,
             keep_dead: 10_000,
             backoff,
+            hold: None,
         }
     }
 }
@@ -108,12 +116,6 @@ pub struct Pump {
     pub settings: PumpSettings,
 }
 
-/// Entries of one outbox that go together.
-struct Window<'a> {
-    queue: &'a str,
-    entries: Vec<OutboxEntry>,
-}
-
 impl Pump {
     /// Runs until it is told to stop.
     ///
@@ -132,13 +134,21 @@ impl Pump {
         let mut appended = self.store.appended();
         let mut pace = Pace::new(self.settings.rate_limit);
         let ages = Ages::new(self.clock.as_ref());
+        let mut reader = OutboxReader::new(&self.store, &self.settings);
         let mut failures = 0;
         loop {
             appended.mark_unchanged();
-            let Some(mut window) = self.next().await? else {
-                self.board.enter(PumpState::UpToDate);
-                appended.changed().await.map_err(|_| "the store has stopped".to_owned())?;
-                continue;
+            let mut window = match reader.next(self.clock.as_ref(), ages).await? {
+                Found::Window(window) => window,
+                Found::Nothing => {
+                    self.board.enter(PumpState::UpToDate);
+                    appended.changed().await.map_err(|_| "the store has stopped".to_owned())?;
+                    continue;
+                }
+                Found::Later(until) => {
+                    self.hold(until, &mut appended).await?;
+                    continue;
+                }
             };
             if self.expire(&mut window, ages).await? || self.gather(&window, ages, &mut appended).await? {
                 continue;
@@ -160,35 +170,28 @@ impl Pump {
         }
     }
 
-    /// The oldest entries of the first outbox that has any.
-    async fn next(&self) -> Result<Option<Window<'_>>, String> {
-        let (port, queues, batch) =
-            (Arc::clone(self.store.port()), self.settings.queues.clone(), self.settings.batch.max(1));
-        let read = move || {
-            for (index, queue) in queues.iter().enumerate() {
-                let entries = port.outbox(queue, batch)?;
-                if !entries.is_empty() {
-                    return Ok(Some((index, entries)));
-                }
-            }
-            Ok(None)
-        };
-        let found = match tokio::task::spawn_blocking(read).await {
-            Ok(result) => result.map_err(|error: parapet_contracts::ports::store::StoreError| error.text)?,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
-        Ok(found.and_then(|(index, entries)| Some(Window { queue: self.settings.queues.get(index)?, entries })))
+    /// Waits until what is held may go, or something else has come.
+    async fn hold(&self, until: Timestamp, appended: &mut watch::Receiver<u64>) -> LoopResult {
+        let now = self.clock.now();
+        let why = "it waits for its digest, or for the end of quiet hours".to_owned();
+        self.board.wait(why, now, Some(until));
+        let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+        tokio::select! {
+            // The clock of the day may jump: it is looked at again and again.
+            () = tokio::time::sleep(left.min(LONGEST_LOOK)) => Ok(()),
+            changed = appended.changed() => changed.map_err(|_| "the store has stopped".to_owned()),
+        }
     }
 
     /// Takes out what is too old. True when nothing is left of the window.
-    async fn expire(&self, window: &mut Window<'_>, ages: Ages) -> Result<bool, String> {
+    async fn expire(&self, window: &mut Window, ages: Ages) -> Result<bool, String> {
         let Some(limit) = self.settings.time_to_live else { return Ok(false) };
         let old = |entry: &OutboxEntry| entry.item.at.is_some_and(|at| ages.of(at, self.clock.as_ref()) > limit);
         let (old, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut window.entries).into_iter().partition(old);
         window.entries = rest;
         if !old.is_empty() {
             let sequences: Vec<u64> = old.iter().map(|entry| entry.sequence).collect();
-            self.store.acknowledge(window.queue, &sequences).await.map_err(stopped)?;
+            self.store.acknowledge(&window.queue, &sequences).await.map_err(stopped)?;
             self.board.expired(old.len() as u64);
             let text = "events that were older than `time_to_live` were not sent";
             self.journal.report(Failure::new(&*self.actor, "expired", text));
@@ -199,7 +202,7 @@ impl Pump {
     /// Waits for others to come along, as long as the first entry may. True when it is worth reading again.
     async fn gather(
         &self,
-        window: &Window<'_>,
+        window: &Window,
         ages: Ages,
         appended: &mut watch::Receiver<u64>,
     ) -> Result<bool, String> {
@@ -227,7 +230,7 @@ impl Pump {
     }
 
     /// Sends a window; returns the error at which it must be tried again.
-    async fn send(&self, window: &Window<'_>) -> Result<Option<SinkError>, String> {
+    async fn send(&self, window: &Window) -> Result<Option<SinkError>, String> {
         let items: Vec<_> = window.entries.iter().map(|entry| shaped(&entry.item, self.settings.format)).collect();
         let fates = self.sink.send(&items).await;
         let (mut taken, mut bytes) = (Vec::new(), 0);
@@ -247,12 +250,12 @@ impl Pump {
             }
         }
         if !taken.is_empty() {
-            self.store.acknowledge(window.queue, &taken).await.map_err(stopped)?;
+            self.store.acknowledge(&window.queue, &taken).await.map_err(stopped)?;
             self.board.sent(taken.len() as u64, bytes, self.clock.now());
         }
         if !dead.is_empty() {
             for (entry, error) in dead {
-                self.bury(window.queue, entry, error).await?;
+                self.bury(&window.queue, entry, error).await?;
             }
             self.forget_old_dead().await?;
         }

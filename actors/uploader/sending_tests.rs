@@ -8,9 +8,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use parapet_config::UploadFormat;
+use parapet_config::{Digest, Hold, UploadFormat};
 use parapet_contracts::{
-    Timestamp, UploaderId,
+    Severity, Timestamp, UploaderId,
     ports::{
         sink::{SinkError, SinkPort},
         store::{OutboxItem, StorePort},
@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    DeadLetters, PumpSettings, PumpState, backlogs,
+    DeadLetters, Holding, PumpSettings, PumpState, backlogs,
     tests::{Fixture, hurry, start_with},
 };
 
@@ -254,4 +254,36 @@ async fn data_alone_is_sent_where_nobody_knows_cloudevents() {
     fixture.handle.append(Vec::new(), vec![("uploader/hub".to_owned(), item)]).await.unwrap();
     until_empty(&fixture).await;
     assert_eq!(sink.payloads(), [r#"{"n":1}"#]);
+}
+
+fn severe(severity: &str, n: u64) -> OutboxItem {
+    let payload = format!(r#"{{"specversion":"1.0","data":{{"severity":"{severity}","n":{n}}}}}"#);
+    OutboxItem::new(samples::id(n), "alert", "t", payload)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_goes_at_once_and_what_is_urgent_goes_past_it() {
+    let sink = Scripted::new(true);
+    let digest = Some(Digest { within: Duration::from_secs(3_600), most: 3 });
+    let hold = Hold { digest, quiet_hours: None, urgent: Some(Severity::Critical) };
+    let hold = Some(Holding::new(&hold, jiff::tz::TimeZone::UTC));
+    let fixture = start(&sink, PumpSettings { hold, ..settings() }).await;
+    let queue = || "uploader/hub".to_owned();
+    let now = Timestamp::now();
+    // More than a page of them wait; what is urgent comes last, and is sent.
+    let waiting = (0..5).map(|n| (queue(), severe("info", n).about(None, now)));
+    fixture.handle.append(Vec::new(), waiting.collect()).await.unwrap();
+    fixture.handle.append(Vec::new(), vec![(queue(), severe("critical", 5).about(None, now))]).await.unwrap();
+    until_async("the urgent one is there", PATIENCE, || sink.taken.lock().len() == 1).await;
+    assert!(sink.payloads()[0].contains("\"n\":5"));
+    until_async("the others wait, and it says so", PATIENCE, || {
+        matches!(fixture.board.status().state, PumpState::Waiting { next_try: Some(_), .. })
+    })
+    .await;
+    assert_eq!(fixture.store.outbox("uploader/hub", 10).unwrap().len(), 5, "on the disk");
+    // One that is older than an hour makes them due: at most three go together.
+    let hour_ago = now - jiff::SignedDuration::from_hours(1);
+    fixture.handle.append(Vec::new(), vec![(queue(), severe("info", 6).about(None, hour_ago))]).await.unwrap();
+    until_async("it goes", PATIENCE, || !sink.payloads()[1..].is_empty()).await;
+    assert!(sink.payloads().iter().any(|payload| payload.contains("\"n\":6")));
 }

@@ -6,6 +6,13 @@ use parapet_contracts::{
     ports::store::{OutboxEntry, OutboxItem},
 };
 
+/// Entries of one outbox that go together.
+#[derive(Debug)]
+pub(super) struct Window {
+    pub(super) queue: String,
+    pub(super) entries: Vec<OutboxEntry>,
+}
+
 /// The most bytes of payload that are sent together: they are in memory at once.
 const MOST_BYTES: u64 = 8 << 20;
 

@@ -3,6 +3,7 @@
 //! Two values are equal exactly when the actor that they declare need not restart.
 
 mod follow;
+mod mail;
 mod rule;
 mod sink;
 mod uploader;
@@ -23,6 +24,7 @@ use parapet_contracts::{
 };
 
 pub use follow::{Again, Crop, Follow};
+pub use mail::{Digest, Encryption, Hold, Mailbox, SmtpSinkConfig};
 pub use rule::{
     Action, Alerting, ClipSpan, Condition, Escalate, Period, Reads, Rule, RuleBody, RuleZone, Stream, StreamSource,
     Table,

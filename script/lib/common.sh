@@ -22,6 +22,7 @@ esac
 export ORT_DYLIB_PATH="${ORT_DYLIB_PATH:-$PARAPET_CACHE/$ONNXRUNTIME_PACKAGE-$ONNXRUNTIME_VERSION-$(uname -m)/libonnxruntime.so.$ONNXRUNTIME_VERSION}"
 
 AZURITE_VERSION="3.35.0" # of the npm package, for tests alone
+AIOSMTPD_VERSION="1.4.6" # of the PyPI package, for tests alone
 
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 note() { printf '   %s\n' "$*" >&2; }

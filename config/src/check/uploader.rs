@@ -7,7 +7,7 @@ use parapet_rule_sql::{Condition, Pos, SqlError};
 
 use super::{Context, sinks::sink};
 use crate::{
-    checked::{Lane, UploadFormat, UploadKind, Uploader},
+    checked::{Lane, Sink, UploadFormat, UploadKind, Uploader},
     document::{Document, place},
     problem::Position,
     raw::{RawFilter, RawFormat, RawLane, RawUploader, RawWhat, Text},
@@ -32,6 +32,9 @@ pub(crate) fn uploader(
     let filters = filters(document, raw.filter, &what, context);
     let priority = priority(document, &raw.priority);
     let sink = sink(document, raw.sink?, context)?;
+    if matches!(sink, Sink::Smtp(_)) {
+        mails(document, &raw.what, raw.format);
+    }
     Some(Uploader {
         id: id.clone(),
         enabled: raw.enabled,
@@ -60,6 +63,27 @@ fn kind(what: RawWhat) -> UploadKind {
         RawWhat::Journal => UploadKind::Journal,
         RawWhat::Evidence => UploadKind::Evidence,
         RawWhat::Named => UploadKind::Named,
+    }
+}
+
+/// Mails are written for people: they tell of alerts and failures, in words of their own, and say themselves what goes together.
+fn mails(document: &mut Document<RawUploader>, what: &[RawWhat], format: RawFormat) {
+    for (index, what) in what.iter().enumerate() {
+        let help = match what {
+            RawWhat::Events => "make a rule of what is worth a mail: its alerts are sent",
+            RawWhat::Evidence => "send `alerts`: their pictures are in the mails",
+            RawWhat::Alerts | RawWhat::Journal | RawWhat::Named => continue,
+        };
+        let at = document.at(place!["what", index]);
+        document.error(at, format!("no mail is sent of `{}`", kind(*what).as_str()), help);
+    }
+    if format == RawFormat::Data {
+        let at = document.at(place!["format"]);
+        document.error(at, "a mail has no format", "remove it");
+    }
+    if document.has(place!["batch"]) {
+        let at = document.at_key(place!["batch"]);
+        document.error(at, "a mail has no batch", "write `digest: {within: 5m}` into `smtp`: several alerts are one mail");
     }
 }
 

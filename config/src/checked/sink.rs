@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use parapet_contracts::Secret;
 
-use super::TlsConfig;
+use super::{SmtpSinkConfig, TlsConfig};
 
 /// Where an uploader sends to.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,8 @@ pub enum Sink {
     Mqtt(MqttSinkConfig),
     /// Object storage.
     ObjectStore(ObjectStoreSinkConfig),
+    /// E-mail.
+    Smtp(SmtpSinkConfig),
 }
 
 impl Sink {
@@ -34,6 +36,7 @@ impl Sink {
             Self::Http(_) => "http",
             Self::Mqtt(_) => "mqtt",
             Self::ObjectStore(_) => "object_store",
+            Self::Smtp(_) => "smtp",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use parapet_contracts::UploaderId;
 
-use super::Sink;
+use super::{Hold, Sink};
 
 /// An uploader.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,16 @@ pub struct Uploader {
     pub backoff: (Duration, Duration),
 }
 
+impl Uploader {
+    /// What it lets wait for others or for another time; `None`: everything goes as soon as it can.
+    pub fn hold(&self) -> Option<&Hold> {
+        match &self.sink {
+            Sink::Smtp(mail) => Some(&mail.hold),
+            _ => None,
+        }
+    }
+}
+
 /// What an uploader can send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UploadKind {
@@ -55,6 +65,17 @@ pub enum UploadKind {
 }
 
 impl UploadKind {
+    /// The word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alerts => "alerts",
+            Self::Events => "events",
+            Self::Journal => "journal",
+            Self::Evidence => "evidence",
+            Self::Named => "named",
+        }
+    }
+
     /// The queue that it waits in.
     pub fn lane(self) -> Lane {
         match self {

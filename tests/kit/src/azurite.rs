@@ -74,7 +74,7 @@ impl Drop for Azurite {
 }
 
 /// Where script/bootstrap puts what tests need.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let own = env::var_os("PARAPET_CACHE").map(PathBuf::from);
     let usual = || {
         let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));

@@ -18,6 +18,7 @@ pub mod netns;
 pub mod onnx;
 pub mod pace;
 pub mod site;
+pub mod smtp;
 pub mod store;
 pub mod wait;
 
@@ -29,5 +30,6 @@ pub use evidence::{MemoryClips, MemoryEvidence};
 pub use lines::MemoryLines;
 pub use media::FakeMedia;
 pub use mosquitto::Mosquitto;
+pub use smtp::SmtpServer;
 pub use site::{RunningSite, SiteFolder, shared_data};
 pub use store::MemoryStore;

@@ -4,6 +4,7 @@ mod file;
 mod http;
 mod mqtt;
 mod object_store;
+mod smtp;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,6 +13,7 @@ pub(crate) use file::*;
 pub(crate) use http::*;
 pub(crate) use mqtt::*;
 pub(crate) use object_store::*;
+pub(crate) use smtp::*;
 
 /// Where an uploader sends to: one kind of sink.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -25,4 +27,6 @@ pub(crate) struct RawSink {
     pub mqtt: Option<RawMqttSink>,
     /// Object storage: S3, Azure Blob Storage, or a folder.
     pub object_store: Option<RawObjectStoreSink>,
+    /// E-mail.
+    pub smtp: Option<RawSmtpSink>,
 }
