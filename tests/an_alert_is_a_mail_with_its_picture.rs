@@ -16,7 +16,9 @@ const PEOPLE: &str = "from: Parapet <site@example.org>, to: [guard@example.org]"
 
 fn mails_to(server: &SmtpServer, more: &str) -> String {
     let port = server.port();
-    format!("sink: {{smtp: {{server: \"smtp://127.0.0.1:{port}\", {PEOPLE}{more}}}}}\nbackoff: {{first: 50ms, max: 300ms}}\n")
+    format!(
+        "sink: {{smtp: {{server: \"smtp://127.0.0.1:{port}\", {PEOPLE}{more}}}}}\nbackoff: {{first: 50ms, max: 300ms}}\n"
+    )
 }
 
 #[test]
@@ -39,9 +41,13 @@ fn who_is_far_away_sees_who_is_there() {
     let alert = site.get("/api/v1/alerts")["items"][0].clone();
     let id = alert["id"].as_str().unwrap();
     assert_eq!(mail.header("message-id"), format!("<{id}@example.org>"));
-    assert_eq!((mail.header("subject"), mail.to.as_slice()), ("[hall] critical: Somebody is in the hall", &["guard@example.org".to_owned()][..]));
+    assert_eq!(
+        (mail.header("subject"), mail.to.as_slice()),
+        ("[hall] critical: Somebody is in the hall", &["guard@example.org".to_owned()][..])
+    );
     let picture = mail.parts.iter().find(|part| part.media_type == "image/jpeg").expect("its picture");
-    let file = std::fs::read(folder.path().join("data/evidence").join(alert["evidence"]["path"].as_str().unwrap())).unwrap();
+    let file =
+        std::fs::read(folder.path().join("data/evidence").join(alert["evidence"]["path"].as_str().unwrap())).unwrap();
     assert!(picture.base64.as_deref().unwrap().len().abs_diff(file.len().div_ceil(3) * 4) == 0, "the whole file");
     assert!(mail.text("text/plain").contains("Seen      person"), "{}", mail.text("text/plain"));
     site.wait_for("nothing waits", "/api/v1/uploaders", MINUTES, |list| list[0]["waiting"] == 0);
@@ -91,7 +97,10 @@ fn a_server_that_is_away_and_a_kill_cost_nothing_and_quiet_is_kept() {
     let list = site.wait_for("two wait", "/api/v1/uploaders", MINUTES, |list| list[0]["waiting"] == 2);
     assert!(list.to_string().contains("quiet hours"), "{list}");
     // The quiet is over: what has waited is one mail.
-    folder.file("uploaders/guard.yaml", &mails_to(&server, &format!(", quiet_hours: \"{}\", digest: {{within: 1s}}", day(-9))));
+    folder.file(
+        "uploaders/guard.yaml",
+        &mails_to(&server, &format!(", quiet_hours: \"{}\", digest: {{within: 1s}}", day(-9))),
+    );
     let mails = server.wait_for(4, MINUTES);
     assert_eq!(mails[3].header("subject"), "[yard] 2 messages, info at most: info × 2");
     assert_eq!(server.mails().len(), 4);
@@ -99,6 +108,8 @@ fn a_server_that_is_away_and_a_kill_cost_nothing_and_quiet_is_kept() {
 
 /// Waits until the uploader runs with the changed file.
 fn restarted(site: &RunningSite) {
-    parapet_testkit::wait::until("the uploader was restarted", MINUTES, || site.log().contains("uploader guard restarts"));
+    parapet_testkit::wait::until("the uploader was restarted", MINUTES, || {
+        site.log().contains("uploader guard restarts")
+    });
     site.wait_for("it is back", "/api/v1/uploaders", MINUTES, |list| list[0]["status"]["state"] == "up_to_date");
 }

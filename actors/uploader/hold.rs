@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use jiff::{Zoned, tz::TimeZone};
+use jiff::{ZonedDateTime, tz::TimeZone};
 use parapet_config::Hold;
 use parapet_contracts::{
     Severity, Timestamp,
@@ -124,19 +124,19 @@ impl Holding {
     /// Whether it was told in quiet hours, so that it has waited for their end.
     fn was_quiet(&self, item: &OutboxItem) -> bool {
         let Some(schedule) = &self.quiet else { return false };
-        item.at.is_some_and(|at| schedule.covers(at.to_zoned(self.zone.clone()).datetime()))
+        item.at.is_some_and(|at| schedule.covers(at.to_zoned_datetime(self.zone.clone()).datetime()))
     }
 
     /// The end of the quiet hours that it is in.
     fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
         let schedule = self.quiet.as_ref()?;
-        let local = now.to_zoned(self.zone.clone());
+        let local = now.to_zoned_datetime(self.zone.clone());
         if !schedule.covers(local.datetime()) {
             return None;
         }
         let minute = local.datetime().with().second(0).subsec_nanosecond(0).build().ok()?;
-        let later = |minutes: i64| -> Option<Zoned> {
-            minute.checked_add(jiff::Span::new().minutes(minutes)).ok()?.to_zoned(self.zone.clone()).ok()
+        let later = |minutes: i64| -> Option<ZonedDateTime> {
+            minute.checked_add(jiff::Span::new().minutes(minutes)).ok()?.to_zoned_datetime(self.zone.clone()).ok()
         };
         let end = (1..FAR).filter_map(later).find(|at| !schedule.covers(at.datetime()));
         // An hour that the clock repeats lies behind `now` the first time: it is looked at again a minute later.

@@ -200,12 +200,7 @@ impl Pump {
     }
 
     /// Waits for others to come along, as long as the first entry may. True when it is worth reading again.
-    async fn gather(
-        &self,
-        window: &Window,
-        ages: Ages,
-        appended: &mut watch::Receiver<u64>,
-    ) -> Result<bool, String> {
+    async fn gather(&self, window: &Window, ages: Ages, appended: &mut watch::Receiver<u64>) -> Result<bool, String> {
         let waited = window.entries.first().and_then(|entry| entry.item.at).map(|at| ages.of(at, self.clock.as_ref()));
         let left = waited.map_or(Duration::ZERO, |waited| self.settings.linger.saturating_sub(waited));
         if left.is_zero() || window.entries.len() >= self.settings.batch {

@@ -38,7 +38,10 @@ fn all_that_can_be_said_is_taken() {
          cc: [c@b.org], bcc: [d@b.org], subject: \"{site} {time}\", updates: [], digest: {within: 10m, most: 20}, quiet_hours: \"mon-fri 22:00-06:00, sat\", \
          urgent: never, picture: false, max_size: 1MiB, timeout: 5s",
     );
-    assert_eq!((mail.port, mail.encryption, mail.to.len(), mail.timeout), (587, Encryption::StartTls, 2, Duration::from_secs(5)));
+    assert_eq!(
+        (mail.port, mail.encryption, mail.to.len(), mail.timeout),
+        (587, Encryption::StartTls, 2, Duration::from_secs(5))
+    );
     assert_eq!(mail.hold.digest, Some(Digest { within: Duration::from_secs(600), most: 20 }));
     assert_eq!((mail.hold.quiet_hours.as_deref(), mail.hold.urgent), (Some("mon-fri 22:00-06:00, sat"), None));
     assert!(!format!("{mail:?}").contains("canary"));
@@ -58,11 +61,20 @@ fn in_clear_only_on_this_machine_or_when_told_and_then_with_a_warning() {
 fn mistakes_are_told_with_their_place() {
     let with = |text: &str| error(&format!("sink: {{smtp: {{server: \"smtps://h\", {text}}}}}\n"));
     for (told, expected) in [
-        (error(&format!("sink: {{smtp: {{server: \"http://h\", {REST}}}}}\n")), "uploaders/u.yaml:1:23: this is no address of a mail server"),
-        (error(&format!("sink: {{smtp: {{server: \"smtp://u:p@h\", {REST}}}}}\n")), "uploaders/u.yaml:1:23: the address holds a user or password"),
+        (
+            error(&format!("sink: {{smtp: {{server: \"http://h\", {REST}}}}}\n")),
+            "uploaders/u.yaml:1:23: this is no address of a mail server",
+        ),
+        (
+            error(&format!("sink: {{smtp: {{server: \"smtp://u:p@h\", {REST}}}}}\n")),
+            "uploaders/u.yaml:1:23: the address holds a user or password",
+        ),
         (with("from: nobody, to: [a@b.org]"), "uploaders/u.yaml:1:42: this is no address of a mailbox"),
         (with("from: a@b.org, to: [a@b.org, b]"), "uploaders/u.yaml:1:65: this is no address of a mailbox"),
-        (with(&format!("subject: \"{{sit}}\", {REST}")), "uploaders/u.yaml:1:45: a subject knows no `{sit}`; did you mean `site`?"),
+        (
+            with(&format!("subject: \"{{sit}}\", {REST}")),
+            "uploaders/u.yaml:1:45: a subject knows no `{sit}`; did you mean `site`?",
+        ),
         (with(&format!("quiet_hours: noon, {REST}")), "uploaders/u.yaml:1:49: this is no schedule"),
         (with(&format!("quiet_hours: mon-sun, {REST}")), "uploaders/u.yaml:1:49: it is always quiet"),
         (with(&format!("plain: true, {REST}")), "uploaders/u.yaml:1:36: `plain` and `smtps://` contradict each other"),

@@ -83,7 +83,11 @@ fn mails(document: &mut Document<RawUploader>, what: &[RawWhat], format: RawForm
     }
     if document.has(place!["batch"]) {
         let at = document.at_key(place!["batch"]);
-        document.error(at, "a mail has no batch", "write `digest: {within: 5m}` into `smtp`: several alerts are one mail");
+        document.error(
+            at,
+            "a mail has no batch",
+            "write `digest: {within: 5m}` into `smtp`: several alerts are one mail",
+        );
     }
 }
 

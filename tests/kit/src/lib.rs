@@ -30,6 +30,6 @@ pub use evidence::{MemoryClips, MemoryEvidence};
 pub use lines::MemoryLines;
 pub use media::FakeMedia;
 pub use mosquitto::Mosquitto;
-pub use smtp::SmtpServer;
 pub use site::{RunningSite, SiteFolder, shared_data};
+pub use smtp::SmtpServer;
 pub use store::MemoryStore;

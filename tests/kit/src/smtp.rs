@@ -1,7 +1,7 @@
 //! A real mail server for tests: aiosmtpd on a loopback port, which answers as it is told, and whose mails are read by Python's own parser.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -152,7 +152,8 @@ impl SmtpServer {
     /// When it can't be told.
     pub fn next(&mut self, rcpt: &[(&str, &[&str])], mail: &[&str], data: &[&str]) {
         self.round += 1;
-        let rcpt: serde_json::Map<String, Value> = rcpt.iter().map(|(a, said)| ((*a).to_owned(), json!(said))).collect();
+        let rcpt: serde_json::Map<String, Value> =
+            rcpt.iter().map(|(a, said)| ((*a).to_owned(), json!(said))).collect();
         let told = json!({ "round": self.round, "rcpt": rcpt, "mail": mail, "data": data });
         let (half, whole) = (self.folder.path().join("manners.part"), self.folder.path().join("manners.json"));
         fs::write(&half, told.to_string())

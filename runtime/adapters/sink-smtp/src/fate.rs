@@ -49,12 +49,17 @@ impl Delivery {
     /// What becomes of the mail; `names` are the receivers.
     pub(crate) fn fate(&self, names: &[String], now: Instant) -> Result<(), SinkError> {
         let name = |index: &usize| names.get(*index).map(String::as_str).unwrap_or_default();
-        let errors: Vec<(&usize, &SinkError)> =
-            self.answers.iter().filter_map(|(index, answer)| answer.as_ref().err().map(|error| (index, error))).collect();
+        let errors: Vec<(&usize, &SinkError)> = self
+            .answers
+            .iter()
+            .filter_map(|(index, answer)| answer.as_ref().err().map(|error| (index, error)))
+            .collect();
         let Some((_, first)) = errors.first() else { return Ok(()) };
-        let told: Vec<String> = errors.iter().map(|(index, error)| format!("{}: {}", name(index), error.text)).collect();
+        let told: Vec<String> =
+            errors.iter().map(|(index, error)| format!("{}: {}", name(index), error.text)).collect();
         let told = told.join("; ");
-        let got: Vec<&str> = self.answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(index, _)| name(index)).collect();
+        let got: Vec<&str> =
+            self.answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(index, _)| name(index)).collect();
         let later = errors.iter().any(|(_, error)| error.kind != ErrorKind::Reject);
         match (got.is_empty(), later) {
             (true, true) => {
@@ -65,7 +70,9 @@ impl Delivery {
             (false, true) if self.partly_since.is_none_or(|since| now.saturating_duration_since(since) < PATIENCE) => {
                 Err(SinkError::retry("busy", format!("{} got it, and not all: {told}", got.join(", "))))
             }
-            (false, _) => Err(SinkError::reject("refused_in_part", format!("{} got it, and not all: {told}", got.join(", ")))),
+            (false, _) => {
+                Err(SinkError::reject("refused_in_part", format!("{} got it, and not all: {told}", got.join(", "))))
+            }
         }
     }
 }
@@ -91,15 +98,26 @@ mod tests {
         let soon = Duration::ZERO;
         assert_eq!(fate(&[Ok(()), Ok(())], soon), Ok(()));
         let all_busy = fate(&[busy(), busy()], PATIENCE * 10).unwrap_err();
-        assert_eq!((all_busy.0, all_busy.1), (ErrorKind::Retry, "busy"), "nobody got it: it waits for as long as it takes");
+        assert_eq!(
+            (all_busy.0, all_busy.1),
+            (ErrorKind::Retry, "busy"),
+            "nobody got it: it waits for as long as it takes"
+        );
         assert_eq!(fate(&[never(), busy()], soon).unwrap_err().0, ErrorKind::Retry);
         let refused = fate(&[never(), never()], soon).unwrap_err();
         assert_eq!((refused.0, refused.1), (ErrorKind::Reject, "refused"));
         assert_eq!(refused.2, "a@x: 550 y; b@x: 550 y");
         let partly = fate(&[Ok(()), never()], soon).unwrap_err();
-        assert_eq!((partly.0, partly.1, partly.2.as_str()), (ErrorKind::Reject, "refused_in_part", "a@x got it, and not all: b@x: 550 y"));
+        assert_eq!(
+            (partly.0, partly.1, partly.2.as_str()),
+            (ErrorKind::Reject, "refused_in_part", "a@x got it, and not all: b@x: 550 y")
+        );
         assert_eq!(fate(&[Ok(()), busy()], soon).unwrap_err().0, ErrorKind::Retry);
-        assert_eq!(fate(&[Ok(()), busy()], PATIENCE).unwrap_err().0, ErrorKind::Reject, "the others' alerts do not wait for ever");
+        assert_eq!(
+            fate(&[Ok(()), busy()], PATIENCE).unwrap_err().0,
+            ErrorKind::Reject,
+            "the others' alerts do not wait for ever"
+        );
     }
 
     #[test]

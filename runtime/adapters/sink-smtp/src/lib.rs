@@ -116,9 +116,13 @@ impl SmtpSink {
         let to: Vec<Address> = open.iter().filter_map(|index| addresses.get(*index).cloned()).collect();
         let connection = line.connection.take();
         let sending = async {
-            let mut connection = match connection {
-                Some(mut kept) if kept.test_connected().await => kept,
-                _ => door.open().await?,
+            let kept = match connection {
+                Some(mut kept) => kept.test_connected().await.then_some(kept),
+                None => None,
+            };
+            let mut connection = match kept {
+                Some(kept) => kept,
+                None => door.open().await?,
             };
             let answers = door.submit(&mut connection, &settings.people.from.email, &to, &mail.bytes).await;
             match answers {

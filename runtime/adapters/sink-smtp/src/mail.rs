@@ -190,7 +190,9 @@ fn block(one: &Told, index: usize, zone: &TimeZone) -> String {
 
 fn page(body: &str) -> String {
     let style = "font-family:sans-serif;font-size:15px";
-    format!("<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body style=\"{style}\">\n{body}</body></html>\n")
+    format!(
+        "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body style=\"{style}\">\n{body}</body></html>\n"
+    )
 }
 
 /// Text that HTML shows as it is.
@@ -223,7 +225,8 @@ mod tests {
     }
 
     fn mail(told: &[Told]) -> (String, String) {
-        let people = People::new("P <p@example.org>", &["a@b.org".to_owned()], &[], &["hidden@b.org".to_owned()]).unwrap();
+        let people =
+            People::new("P <p@example.org>", &["a@b.org".to_owned()], &[], &["hidden@b.org".to_owned()]).unwrap();
         let mail = compose(told, &people, "{title}", &TimeZone::UTC, std::time::UNIX_EPOCH).unwrap();
         (mail.message_id, String::from_utf8(mail.bytes).unwrap())
     }

@@ -177,14 +177,15 @@ pub(crate) fn subject(template: &str, news: &News, zone: &TimeZone) -> String {
 
 /// A text without line ends and other control characters, at most as long as a subject may reasonably be.
 pub(crate) fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|w| !w.is_empty()).collect();
     let line: String = words.join(" ");
     if line.chars().count() > 200 { line.chars().take(199).chain(['…']).collect() } else { line }
 }
 
 /// `2026-11-25 22:13:05 CET`.
 pub(crate) fn time(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 fn word(change: AlertChange) -> &'static str {

@@ -20,7 +20,8 @@ const PASSWORD: &str = "canary-7f3a";
 fn people() -> People {
     let text = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
     let to = text(&["Wächter <guard@example.org>"]);
-    People::new("Parapet <parapet@example.org>", &to, &text(&["desk@example.org"]), &text(&["quiet@example.org"])).unwrap()
+    People::new("Parapet <parapet@example.org>", &to, &text(&["desk@example.org"]), &text(&["quiet@example.org"]))
+        .unwrap()
 }
 
 fn settings(server: &SmtpServer) -> SmtpSettings {
@@ -109,13 +110,23 @@ async fn what_is_sent_at_once_is_one_mail_and_what_became_of_an_alert_answers_it
     assert_eq!(sink.send(&items).await, vec![Ok(()); 3]);
     let update = |nth, change| {
         let update = samples::update(1, nth, change, 9);
-        OutboxItem::new(update.id, "alert_update", "t", serde_json::to_string(&CloudEvent::alert_update(&update)).unwrap())
+        OutboxItem::new(
+            update.id,
+            "alert_update",
+            "t",
+            serde_json::to_string(&CloudEvent::alert_update(&update)).unwrap(),
+        )
     };
     let both = [update(1, AlertChange::Acknowledged), update(2, AlertChange::Resolved)];
     assert_eq!(sink.send(&both).await, [Ok(()), Ok(())], "what nobody wants to be told counts as sent");
     let failure = ErrorEvent { site: "harbour".parse().unwrap(), record: samples::error(1, "cameras/gate", 5) };
     let payload = serde_json::to_string(&CloudEvent::error(&failure)).unwrap();
-    let fates = sink.send(&[OutboxItem::new(samples::id(1), "error", "t", payload), OutboxItem::new(samples::id(2), "event", "t", "{}")]).await;
+    let fates = sink
+        .send(&[
+            OutboxItem::new(samples::id(1), "error", "t", payload),
+            OutboxItem::new(samples::id(2), "event", "t", "{}"),
+        ])
+        .await;
     assert_eq!(kinds(&fates), [Ok(()), Err((ErrorKind::Reject, "malformed"))]);
     let mails = server.mails();
     assert_eq!(mails.len(), 3, "{mails:?}");
@@ -144,9 +155,14 @@ async fn the_servers_answers_decide_and_a_repeat_has_the_same_id() {
     assert_eq!(mails.len(), 2);
     assert_eq!(mails[0].header("message-id"), mails[1].header("message-id"));
     server.next(&[], &[], &["hang up"]);
-    assert_eq!(send(&one).await, Err((ErrorKind::Retry, "disconnected")), "no answer: it may have it, and gets it again");
+    assert_eq!(
+        send(&one).await,
+        Err((ErrorKind::Retry, "disconnected")),
+        "no answer: it may have it, and gets it again"
+    );
     server.kill();
     assert_eq!(send(&one).await, Err((ErrorKind::Retry, "disconnected")));
+    server.next(&[], &[], &[]);
     server.restart();
     assert_eq!(send(&one).await, Ok(()));
 }
@@ -185,7 +201,11 @@ async fn nothing_is_sent_in_clear_where_encryption_is_asked_for_and_certificates
         let encryption = if wrapped { Encryption::Tls } else { Encryption::StartTls };
         let credentials = Some((Secret::new("site"), Secret::new(PASSWORD)));
         let right = SmtpSettings { encryption, ca_file: Some(ca.clone()), credentials, ..settings(&server) };
-        assert_eq!(sink(right.clone(), &evidence).send(std::slice::from_ref(&one)).await, [Ok(())], "wrapped: {wrapped}");
+        assert_eq!(
+            sink(right.clone(), &evidence).send(std::slice::from_ref(&one)).await,
+            [Ok(())],
+            "wrapped: {wrapped}"
+        );
         let mails = server.mails();
         assert!(mails.len() == 1 && mails[0].encrypted && mails[0].authenticated, "{mails:?}");
         let wrong = Some((Secret::new("site"), Secret::new("canary-wrong")));
