@@ -49,7 +49,9 @@ fn picture(format: PixelFormat, width: u32, height: u32) -> Picture {
 }
 
 fn main() {
-    for (width, height, side) in [(1280, 720, 416), (1920, 1080, 640), (640, 360, 320), (320, 240, 640), (416, 416, 416)] {
+    for (width, height, side) in
+        [(1280, 720, 416), (1920, 1080, 640), (640, 360, 320), (320, 240, 640), (416, 416, 416)]
+    {
         let detector = detector(side);
         for format in [PixelFormat::I420, PixelFormat::Nv12, PixelFormat::Rgb, PixelFormat::Grey] {
             let picture = picture(format, width, height);
