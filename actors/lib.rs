@@ -5,6 +5,7 @@ pub mod camera;
 pub mod cascade;
 mod children;
 pub mod clip;
+pub mod evidence;
 pub mod fanout;
 pub mod handoff;
 pub mod journal;

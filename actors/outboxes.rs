@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use arc_swap::ArcSwap;
 use parapet_config::{Action, Lane, UploadKind, Uploader};
 use parapet_contracts::{
-    Alert, AlertUpdate, DetectionEvent, ErrorEvent, ErrorRecord, EvidenceEvent, SiteId, Timestamp, UploaderId,
+    Alert, AlertChange, AlertUpdate, DetectionEvent, ErrorEvent, ErrorRecord, EvidenceEvent, SiteId, Timestamp,
+    UploaderId,
     cloudevent::CloudEvent,
     ports::store::OutboxItem,
     topics::{self, Topic},
@@ -100,7 +101,7 @@ impl Outboxes {
         let item = OutboxItem::new(update.id, "alert_update", Topic::alerts(&update.site).to_string(), payload);
         let item = item.about(update.camera.as_ref().map(ToString::to_string), update.recorded_at);
         let mut entries = self.of_alert(&item, actions, |selection| selection.takes_update(Lane::Alerts, update));
-        if let Some(file) = &update.evidence {
+        if let Some(file) = update.evidence.as_ref().filter(|_| update.change == AlertChange::Evidence) {
             let event = EvidenceEvent::of_update(update, file);
             entries.extend(self.for_evidence(&event, update.recorded_at, |selection| {
                 selection.takes_update(Lane::Evidence, update)

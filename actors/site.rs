@@ -18,6 +18,7 @@ use crate::{
     camera::{CameraBoard, CameraParts, LastFrames, Role},
     children,
     clip::Rings,
+    evidence::Keeper,
     fanout::Fanout,
     journal::{Failure, Journal},
     model::{Loaded, ModelBoard, ModelPool, OverloadParts, SlotParts, Terms, Work},
@@ -52,6 +53,8 @@ pub struct Links {
     pub last_frames: Arc<LastFrames>,
     /// What they showed in the last seconds, as it came.
     pub rings: Arc<Rings>,
+    /// Holds and removes evidence.
+    pub keeper: Arc<Keeper>,
     /// Failures.
     pub journal: Journal,
     /// The world outside.

@@ -4,7 +4,7 @@
 //! site ─┬─ store        writes batches; what it holds is durable              queue 1,024: appending waits, logging drops
 //!       ├─ alerts       picture, then batch, then the world                    queue    32: rules wait
 //!       ├─ clips        cuts what cameras showed around an alert               queue    64: the newest is refused
-//!       ├─ housekeeping expires evidence
+//!       ├─ housekeeping removes evidence that is too old or too much, by way of the keeper
 //!       ├─ failures     journal → outboxes of the uploaders that send it
 //!       ├─ bus ─┬─ alerts       outbox `bus` → QoS 1
 //!       │       ├─ detections   → QoS 0                                        hand-off 1,024: the oldest goes
@@ -28,13 +28,14 @@ use crate::{
     bus::{BusFeed, BusSink, publish_detections, publish_statuses},
     children,
     clip::{ClipDesk, Cutter, Rings, left_behind},
+    evidence::{Housekeeper, Keeper},
     fanout::Fanout,
     journal::{Failure, Journal},
     outboxes::{BUS, Outboxes},
     ports::Ports,
     rule::SilenceBoard,
     site::{Groups, Links, Site, sent_back_before},
-    store::{AlertDesk, Desk, StoreHandle, StoreSettings, StoreWriter, expire_evidence},
+    store::{AlertDesk, Desk, StoreHandle, StoreSettings, StoreWriter},
     uploader::{Pump, PumpBoard, PumpSettings, backoff, upload_failures},
     worker::Body,
 };
@@ -93,6 +94,8 @@ pub async fn start(
             .body()
         })
     };
+    let evidence = Arc::clone(&ports.evidence);
+    let keeper = Keeper::open(store.clone(), desk.clone(), evidence, journal.clone(), Arc::clone(&clock)).await;
     let rings = Arc::<Rings>::default();
     let (clip_desk, clip_orders) = ClipDesk::new(left_behind(&store, &journal).await);
     let clips = {
@@ -129,11 +132,16 @@ pub async fn start(
         })
     };
     let housekeeping = {
-        let (evidence, journal, clock) = (Arc::clone(&ports.evidence), journal.clone(), Arc::clone(&clock));
-        let keep_for = config.site.evidence.keep_for;
+        let housekeeper = Housekeeper {
+            keeper: Arc::clone(&keeper),
+            config: config.site.evidence.clone(),
+            every: RETAIN_EVERY,
+            journal: journal.clone(),
+            clock: Arc::clone(&clock),
+        };
         children::edge_worker("housekeeping", "housekeeping", move |heartbeat| {
-            let (evidence, journal, clock) = (Arc::clone(&evidence), journal.clone(), Arc::clone(&clock));
-            Body::task(move |stop| expire_evidence(evidence, keep_for, RETAIN_EVERY, journal, clock, heartbeat, stop))
+            let housekeeper = housekeeper.clone();
+            Body::task(move |stop| housekeeper.run(heartbeat, stop))
         })
     };
     let failures = {
@@ -184,6 +192,7 @@ pub async fn start(
         silences,
         last_frames,
         rings,
+        keeper,
         journal: journal.clone(),
         ports,
     };

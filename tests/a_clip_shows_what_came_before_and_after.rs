@@ -88,7 +88,7 @@ fn the_clip_of_an_alert_can_be_played_and_its_hash_follows_the_alert() {
     let good = verify();
     assert_eq!(good.code, Some(0), "{}", good.all());
     assert!(
-        good.out.contains("1 alerts: 2 files are what was written, 0 are not; 0 belong to no alert"),
+        good.out.contains("1 alerts: 2 files are what was written, 0 were removed and it is told why, 0 are not as they should be; 0 belong to no alert"),
         "{}",
         good.out
     );
@@ -103,7 +103,7 @@ fn the_clip_of_an_alert_can_be_played_and_its_hash_follows_the_alert() {
         "damaged alert",
         "not_found alert",
         "mine.jpg: no alert names it",
-        "0 files are what was written, 2 are not; 1 belong",
+        "0 files are what was written, 0 were removed and it is told why, 2 are not as they should be; 1 belong",
     ] {
         assert!(bad.out.contains(told), "{told}: {}", bad.all());
     }

@@ -8,20 +8,21 @@ use std::{sync::Arc, time::Duration};
 
 use parapet_config::{Action, Rule};
 use parapet_contracts::{
-    Alert, AlertChange, AlertDraft, AlertUpdate, CameraId, Clock, EvidenceRef, Frame, Happening, RuleId, Severity,
-    SiteId, TimeSource, Timestamp,
+    Alert, AlertDraft, AlertUpdate, Clock, EvidenceRef, Frame, Happening, SiteId, TimeSource, Timestamp,
     chain::{self, Link},
     ports::{
         evidence::{EvidenceError, EvidencePort},
-        rule::AlertFollowUp,
         store::{StoreError, Write},
     },
 };
 use parapet_supervision::Heartbeat;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
 
-use super::handle::{StoreHandle, StoreStopped};
+use super::{
+    handle::{StoreHandle, StoreStopped},
+    update::UpdateRequest,
+};
 use crate::{
     clip::{ClipDesk, ClipOrder},
     fanout::Fanout,
@@ -48,105 +49,6 @@ pub struct AlertRequest {
     pub keep: Option<(String, Option<String>)>,
     /// The rule has heard again what another may have judged: an alert that is there already is not raised again.
     pub again: bool,
-}
-
-/// What becomes of an alert.
-pub struct UpdateRequest {
-    id: Uuid,
-    alert: Uuid,
-    rule: RuleId,
-    camera: Option<CameraId>,
-    change: AlertChange,
-    severity: Severity,
-    ts: Timestamp,
-    by: Option<String>,
-    note: Option<String>,
-    evidence: Option<EvidenceRef>,
-    actions: Vec<Action>,
-    keep: Option<(String, Option<String>)>,
-    again: bool,
-    done: Option<oneshot::Sender<()>>,
-}
-
-impl UpdateRequest {
-    /// A rule says so.
-    pub fn by_rule(follow_up: AlertFollowUp, rule: &Rule, keep: Option<(String, Option<String>)>, again: bool) -> Self {
-        let AlertFollowUp { id, alert, change, severity, at: ts, camera, .. } = follow_up;
-        let (by, note, actions) = (None, None, rule.alerting.actions.clone());
-        Self {
-            id,
-            alert,
-            rule: rule.id.clone(),
-            camera,
-            change,
-            severity,
-            ts,
-            by,
-            note,
-            evidence: None,
-            actions,
-            keep,
-            again,
-            done: None,
-        }
-    }
-
-    /// Somebody has taken notice of an alert, whose rule has these actions.
-    pub fn acknowledged(
-        alert: &Alert,
-        by: Option<String>,
-        note: Option<String>,
-        at: Timestamp,
-        actions: Vec<Action>,
-    ) -> Self {
-        Self {
-            id: Uuid::now_v7(),
-            alert: alert.id,
-            rule: alert.rule.clone(),
-            camera: alert.camera.clone(),
-            change: AlertChange::Acknowledged,
-            severity: alert.severity,
-            ts: at,
-            by,
-            note,
-            evidence: None,
-            actions,
-            keep: None,
-            again: false,
-            done: None,
-        }
-    }
-
-    /// The clip of an alert is there, or won't be, and why. The order has come to its end.
-    pub fn clip(order: ClipOrder, made: Result<EvidenceRef, String>, at: Timestamp) -> Self {
-        let keep = Some((order.key(), None));
-        let (evidence, note) = match made {
-            Ok(evidence) => (Some(evidence), None),
-            Err(why) => (None, Some(why)),
-        };
-        Self {
-            id: Uuid::now_v7(),
-            alert: order.alert,
-            rule: order.rule,
-            camera: Some(order.camera),
-            change: AlertChange::Evidence,
-            severity: order.severity,
-            ts: at,
-            by: None,
-            note,
-            evidence,
-            actions: order.actions,
-            keep,
-            again: false,
-            done: None,
-        }
-    }
-
-    /// Tells when it is durable.
-    pub fn tell(mut self, done: oneshot::Sender<()>) -> Self {
-        self.done = Some(done);
-        self
-    }
 }
 
 enum Request {
@@ -286,6 +188,7 @@ impl Desk {
             actions,
             keep,
             again,
+            quiet,
             done,
         } = request;
         if again && self.is_recorded(alert, id).await {
@@ -307,7 +210,7 @@ impl Desk {
             link: None,
         };
         update.link = self.link(&update).await?;
-        self.record(&update, &actions, keep).await?;
+        self.record(&update, &actions, keep, quiet).await?;
         if let Some(done) = done {
             // Whoever asked may have gone.
             done.send(()).ok();
@@ -348,14 +251,18 @@ impl Desk {
         update: &AlertUpdate,
         actions: &[Action],
         keep: Option<(String, Option<String>)>,
+        quiet: bool,
     ) -> LoopResult {
-        let entries =
-            self.outboxes.for_update(update, actions).map_err(|error| format!("{}: {error}", update.alert))?;
+        let entries = if quiet { Ok(Vec::new()) } else { self.outboxes.for_update(update, actions) };
+        let entries = entries.map_err(|error| format!("{}: {error}", update.alert))?;
         let mut writes = vec![Write::AlertUpdate(update.clone())];
         writes.extend(keep.map(|(key, value)| Write::Keep { key, value }));
         self.store.append(writes, entries).await.map_err(|error| error.to_string())?;
         metrics::counter!("parapet_alert_updates_total", "rule" => update.rule.to_string(), "change" => update.change.as_str())
             .increment(1);
+        if quiet {
+            return Ok(());
+        }
         tracing::info!(alert = %update.alert, rule = %update.rule, "{}", update.change.as_str());
         self.rules.tell(&Happening::AlertUpdate(Arc::new(update.clone())));
         Ok(())

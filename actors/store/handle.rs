@@ -15,6 +15,8 @@ use parapet_contracts::{
 
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
+use crate::evidence::Holds;
+
 /// Writes that wait at most; beyond it, appending waits and logging drops.
 pub const QUEUE_CAPACITY: usize = 1024;
 
@@ -58,6 +60,7 @@ pub struct StoreHandle {
     jobs: mpsc::Sender<Job>,
     appended: Arc<watch::Sender<u64>>,
     dropped_events: Arc<AtomicU64>,
+    holds: Arc<Holds>,
 }
 
 impl StoreHandle {
@@ -65,7 +68,8 @@ impl StoreHandle {
     pub fn new(port: Arc<dyn StorePort>) -> (Self, StoreQueue) {
         let (jobs, receiver) = mpsc::channel(QUEUE_CAPACITY);
         let (appended, _) = watch::channel(0);
-        let handle = Self { port, jobs, appended: Arc::new(appended), dropped_events: Arc::default() };
+        let handle =
+            Self { port, jobs, appended: Arc::new(appended), dropped_events: Arc::default(), holds: Arc::default() };
         (handle, StoreQueue(Arc::new(Mutex::new(receiver))))
     }
 
@@ -168,6 +172,11 @@ impl StoreHandle {
 
     pub(super) fn tell_appended(&self) {
         self.appended.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    /// What retention leaves, as its evidence is held.
+    pub fn holds(&self) -> &Arc<Holds> {
+        &self.holds
     }
 
     /// The store itself, for reading. Its calls block: not on the runtime's own threads.

@@ -6,12 +6,12 @@
 
 mod desk;
 mod handle;
-mod housekeeping;
+mod update;
 mod writer;
 
-pub use desk::{AlertDesk, AlertObserver, AlertRequest, Desk, DeskQueue, Timeline, UpdateRequest};
+pub use desk::{AlertDesk, AlertObserver, AlertRequest, Desk, DeskQueue, Timeline};
 pub use handle::{StoreHandle, StoreQueue, StoreSettings, StoreStopped};
-pub use housekeeping::expire_evidence;
+pub use update::UpdateRequest;
 pub use writer::StoreWriter;
 
 #[cfg(test)]

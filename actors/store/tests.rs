@@ -55,7 +55,7 @@ async fn start() -> Fixture {
     let (handle, queue) = StoreHandle::new(Arc::clone(&store) as _);
     let year = Duration::from_secs(365 * 86_400);
     let settings = StoreSettings {
-        retention: Retention { events_for: year, events_bytes: u64::MAX, alerts_for: year, errors_for: year },
+        retention: Retention::default(),
         retain_every: Duration::from_secs(3600),
         retry_after: Duration::from_millis(20),
     };

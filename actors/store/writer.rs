@@ -7,7 +7,7 @@ use std::{
 
 use parapet_contracts::{
     Clock, ErrorKind,
-    ports::store::{Batch, Durability, JournalFile, StoreError, Write},
+    ports::store::{Batch, Durability, JournalFile, Removed, Retention, StoreError, Write},
 };
 use parapet_supervision::Heartbeat;
 use tokio::sync::mpsc;
@@ -204,8 +204,17 @@ impl Writer {
 
     fn retain(&self) {
         let _busy = self.heartbeat.busy(Duration::from_secs(120));
-        match self.handle.port().retain(&self.settings.retention, self.clock.now()) {
-            Ok(removed) => tracing::debug!(?removed, "retention"),
+        let held = self.handle.holds().selections();
+        let policy = Retention { held, ..self.settings.retention.clone() };
+        match self.handle.port().retain(&policy, self.clock.now()) {
+            Ok(removed) => {
+                let Removed { events, alerts, errors, held } = removed;
+                for (kind, count) in [("event", events), ("alert", alerts), ("error", errors)] {
+                    metrics::counter!("parapet_store_removed_total", "kind" => kind).increment(count);
+                }
+                metrics::gauge!("parapet_store_held_alerts").set(held as f64);
+                tracing::debug!(?removed, "retention");
+            }
             Err(error) => self.journal.report(Failure::new(ACTOR, error.code, format!("retention: {}", error.text))),
         }
     }

@@ -80,7 +80,7 @@ async fn start(stream: &Arc<Stream>, store: Arc<MemoryStore>, lines: Arc<MemoryL
         lines: Arc::clone(&lines) as _,
     };
     let year = Duration::from_secs(365 * 86_400);
-    let retention = Retention { events_for: year, events_bytes: u64::MAX, alerts_for: year, errors_for: year };
+    let retention = Retention::default();
     let settings = StoreSettings { retention, retain_every: year, retry_after: Duration::from_millis(20) };
     let writer = {
         let journal = journal.clone();

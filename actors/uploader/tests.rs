@@ -65,11 +65,8 @@ pub(super) async fn start_with(bus: Arc<MemoryBus>, sink: Arc<dyn SinkPort>, set
         settings,
     };
     let year = Duration::from_secs(365 * 86_400);
-    let settings = StoreSettings {
-        retention: Retention { events_for: year, events_bytes: u64::MAX, alerts_for: year, errors_for: year },
-        retain_every: year,
-        retry_after: Duration::from_millis(20),
-    };
+    let settings =
+        StoreSettings { retention: Retention::default(), retain_every: year, retry_after: Duration::from_millis(20) };
     let writer = {
         let (handle, journal) = (handle.clone(), journal.clone());
         children::vital_worker("store", "store", move |heartbeat| {

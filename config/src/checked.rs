@@ -101,8 +101,21 @@ pub struct EvidenceConfig {
     pub path: PathBuf,
     /// JPEG quality, 1 to 100.
     pub quality: u8,
-    /// How long pictures are kept.
+    /// Pictures.
+    pub pictures: Keeping,
+    /// Clips.
+    pub clips: Keeping,
+    /// Bytes that stay free on its disk, but no more than a tenth of it.
+    pub min_free: u64,
+}
+
+/// How long, and how much of, a kind of evidence is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeping {
+    /// By age.
     pub keep_for: Duration,
+    /// By size, in bytes.
+    pub most: Option<u64>,
 }
 
 /// The bus.

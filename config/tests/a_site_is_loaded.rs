@@ -47,7 +47,11 @@ fn every_key_arrives_in_the_checked_configuration() {
     let s = &config.site;
     assert_eq!(s.time_zone.iana_name(), Some("Europe/Berlin"));
     assert_eq!(s.store.retention.events_bytes, 1 << 30);
-    assert_eq!((s.evidence.quality, s.evidence.keep_for), (90, Duration::from_secs(30 * 86_400)));
+    let days = |n| Duration::from_secs(n * 86_400);
+    assert_eq!((s.evidence.quality, s.evidence.min_free), (90, 2 << 30));
+    assert_eq!((s.evidence.pictures.keep_for, s.evidence.pictures.most), (days(30), Some(20 << 30)));
+    assert_eq!((s.evidence.clips.keep_for, s.evidence.clips.most), (days(10), Some(50 << 30)));
+    assert_eq!(s.store.retention.errors_most, 5_000);
     let BusConfig::Broker { host, port, tls, credentials, client_id } = &s.bus else { panic!("{:?}", s.bus) };
     assert_eq!((host.as_str(), *port, client_id.as_str()), ("mqtt.example.org", 8883, "yard-1"));
     let (user, password) = credentials.as_ref().unwrap();

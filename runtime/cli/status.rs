@@ -148,9 +148,28 @@ fn text(status: &Value) -> String {
         "store: {} alerts, {} events, {} errors, {size:.1} MiB",
         store["alerts"], store["events"], store["errors"]
     ));
+    lines.push(evidence(&status["evidence"]));
     lines.push("actors".to_owned());
     tree(&mut lines, &status["tree"], 1);
     lines.join("\n")
+}
+
+/// What the evidence folder has, and how much room its disk.
+fn evidence(evidence: &Value) -> String {
+    let mib = |bytes: &Value| bytes.as_f64().unwrap_or_default() / (1 << 20) as f64;
+    let (pictures, clips) = (&evidence["pictures"], &evidence["clips"]);
+    let held =
+        evidence["held"].as_u64().filter(|held| *held > 0).map(|held| format!(", {held} held beyond their time"));
+    let low = if evidence["low"].as_bool() == Some(true) { " (TOO LITTLE)" } else { "" };
+    format!(
+        "evidence: {} pictures ({:.1} MiB), {} clips ({:.1} MiB){}; {:.0} MiB free{low}",
+        pictures["files"],
+        mib(&pictures["bytes"]),
+        clips["files"],
+        mib(&clips["bytes"]),
+        held.unwrap_or_default(),
+        mib(&evidence["room"]["free"])
+    )
 }
 
 /// A model that follows others looks at crops.

@@ -6,8 +6,9 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
+use parapet_actors::evidence::evidence_of;
 use parapet_contracts::{
-    Alert, AlertChange, AlertUpdate, CameraId, ErrorRecord, RuleId, Severity, Timestamp,
+    Alert, AlertChange, AlertUpdate, CameraId, ErrorRecord, EvidenceRef, RuleId, Severity, Timestamp,
     ports::store::{AlertQuery, ErrorQuery, Page},
 };
 use serde::Deserialize;
@@ -52,7 +53,7 @@ pub struct ImageOptions {
     boxes: bool,
 }
 
-fn limit(wanted: Option<usize>) -> Result<usize, Problem> {
+pub(super) fn limit(wanted: Option<usize>) -> Result<usize, Problem> {
     match wanted.unwrap_or(PAGE) {
         limit @ 1..=LARGEST_PAGE => Ok(limit),
         limit => Err(Problem::bad_request(format!("limit={limit}: 1 to {LARGEST_PAGE} is expected"))),
@@ -95,6 +96,8 @@ pub async fn image(
     let Some(reference) = alert.evidence.clone() else {
         return Err(Problem::not_found(format!("no picture of alert {id} could be kept; the error journal says why")));
     };
+    let updates = read(&state, move |store| store.alert_updates(alert.id)).await?;
+    there(&alert, &updates, &reference)?;
     let port = std::sync::Arc::clone(&state.site.links().ports.evidence);
     let media_type = reference.media_type.clone();
     let picture = tokio::task::spawn_blocking(move || {
@@ -119,10 +122,10 @@ pub async fn clip(
 ) -> Result<Response, Problem> {
     let alert = find(&state, &id).await?;
     let updates = read(&state, move |store| store.alert_updates(alert.id)).await?;
-    let told = updates.into_iter().rfind(|update| update.change == AlertChange::Evidence);
+    let told = updates.iter().rfind(|update| update.change == AlertChange::Evidence);
     let reference = match told {
-        Some(AlertUpdate { evidence: Some(reference), .. }) => reference,
-        Some(AlertUpdate { note, .. }) => return Err(Problem::not_found(note.unwrap_or_default())),
+        Some(AlertUpdate { evidence: Some(reference), .. }) => reference.clone(),
+        Some(AlertUpdate { note, .. }) => return Err(Problem::not_found(note.clone().unwrap_or_default())),
         None => {
             let text = format!(
                 "alert {id} has no clip (yet): its rule must say `evidence: clip`, and its last seconds must have come"
@@ -130,12 +133,22 @@ pub async fn clip(
             return Err(Problem::not_found(text));
         }
     };
+    there(&alert, &updates, &reference)?;
     let port = std::sync::Arc::clone(&state.site.links().ports.evidence);
-    let media_type = reference.media_type.clone();
-    match tokio::task::spawn_blocking(move || port.read(&reference)).await {
-        Ok(file) => Ok(range::answer(&headers, media_type, file?)),
+    let (media_type, bytes) = (reference.media_type.clone(), reference.bytes);
+    match tokio::task::spawn_blocking(move || port.open(&reference)).await {
+        Ok(reader) => Ok(range::answer(&headers, range::Content { media_type, bytes, reader: reader? })),
         Err(error) => Err(Problem::internal(format!("reading the clip: {error}"))),
     }
+}
+
+/// Nothing when a file was not removed, or else when, by whom and why.
+fn there(alert: &Alert, updates: &[AlertUpdate], file: &EvidenceRef) -> Result<(), Problem> {
+    let found = evidence_of(alert, updates).find(|(of, _)| of.path == file.path);
+    let Some((_, Some(gone))) = found else { return Ok(()) };
+    let by = gone.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let why = gone.note.as_deref().unwrap_or_default();
+    Err(Problem::gone(format!("it was removed on {:.0}{by}: {why}", gone.recorded_at)))
 }
 
 /// `GET /api/v1/errors`: the error journal, last seen first.

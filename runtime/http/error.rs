@@ -30,6 +30,11 @@ impl Problem {
         Self { status: StatusCode::CONFLICT, code: "conflict", detail: what.into() }
     }
 
+    /// It was there once, and is no more.
+    pub fn gone(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::GONE, code: "gone", detail: what.into() }
+    }
+
     /// It comes too fast.
     pub fn too_many(what: impl Into<String>) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, code: "too_fast", detail: what.into() }

@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod evidence;
 mod health;
+mod holds;
 mod range;
 mod silences;
 mod site;

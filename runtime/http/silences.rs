@@ -54,7 +54,7 @@ pub struct Story {
     updates: Vec<AlertUpdate>,
 }
 
-fn short(text: Option<String>, what: &str) -> Result<Option<String>, Problem> {
+pub(super) fn short(text: Option<String>, what: &str) -> Result<Option<String>, Problem> {
     match text {
         Some(text) if text.chars().count() > LONGEST_TEXT => {
             Err(Problem::bad_request(format!("`{what}` has more than {LONGEST_TEXT} characters")))

@@ -8,6 +8,7 @@ use axum::{
 };
 use parapet_actors::{
     camera::{CameraStatus, tracking::Followed},
+    evidence::EvidenceStatus,
     model::ModelStatus,
     rule::RuleStatus,
 };
@@ -87,6 +88,7 @@ pub struct Status {
     streams: Vec<StreamInfo>,
     uploaders: Vec<UploaderInfo>,
     store: StoreUsage,
+    evidence: EvidenceStatus,
 }
 
 /// `GET /api/v1/site`
@@ -106,6 +108,7 @@ pub async fn status(State(state): State<AppState>) -> Result<Json<Status>, Probl
         streams: streams::infos(&state),
         uploaders: uploaders::infos(&state).await?,
         store: read(&state, |store| store.usage()).await?,
+        evidence: state.site.links().keeper.status().now(),
     }))
 }
 

@@ -10,13 +10,13 @@ use axum::{
 };
 use parapet_actors::model::ModelStatus;
 use parapet_api_versioning::{ApiVersion, Policy, Routes, VersionedApi};
-use parapet_contracts::Silence;
+use parapet_contracts::{Hold, Silence};
 use serde::Serialize;
 
 use super::{
     AppState, alerts,
     error::Problem,
-    events, evidence, silences,
+    events, evidence, holds, silences,
     site::{self, CameraInfo, RuleInfo},
     streams::{self, StreamInfo},
     trials,
@@ -34,14 +34,16 @@ pub fn api(state: AppState) -> Router {
         .route("/rules", get(site::rules))
         .route("/streams", get(streams::list))
         .route("/silences", get(silences::list).post(silences::add))
-        .route("/uploaders", get(uploaders::list));
+        .route("/uploaders", get(uploaders::list))
+        .route("/evidence/holds", get(holds::list).post(holds::hold));
     let two = common()
         .route("/cameras", get(cameras))
         .route("/models", get(models))
         .route("/rules", get(rules))
         .route("/streams", get(all_streams))
         .route("/silences", get(all_silences).post(silences::add))
-        .route("/uploaders", get(all_uploaders));
+        .route("/uploaders", get(all_uploaders))
+        .route("/evidence/holds", get(all_holds).post(holds::hold));
     let mut api = VersionedApi::new().version(ApiVersion::new(1, 0), Policy::default(), one.with_state(state.clone()));
     if let Ok(preview) = ApiVersion::new(2, 0).with_status("preview") {
         api = api.version(preview, Policy::default(), two.with_state(state));
@@ -51,7 +53,7 @@ pub fn api(state: AppState) -> Router {
 
 /// What is the same in all versions.
 fn common() -> Routes<AppState> {
-    let routes: [(&str, MethodRouter<AppState>); 22] = [
+    let routes: [(&str, MethodRouter<AppState>); 26] = [
         ("/site", get(site::site)),
         ("/status", get(site::status)),
         ("/tree", get(site::tree)),
@@ -72,6 +74,10 @@ fn common() -> Routes<AppState> {
         ("/uploaders/{id}/purge", post(uploaders::purge)),
         ("/events", get(events::list)),
         ("/errors", get(alerts::errors)),
+        ("/evidence", get(evidence::list)),
+        ("/evidence/audit", get(holds::audit)),
+        ("/evidence/delete", post(holds::delete)),
+        ("/evidence/holds/{id}/release", post(holds::release)),
         ("/evidence/verify", get(evidence::verify)),
         ("/evidence/orphans", get(evidence::orphans)),
     ];
@@ -110,4 +116,8 @@ async fn all_silences(state: State<AppState>) -> Json<Page<Silence>> {
 
 async fn all_uploaders(state: State<AppState>) -> Result<Json<Page<UploaderInfo>>, Problem> {
     uploaders::list(state).await.map(page)
+}
+
+async fn all_holds(state: State<AppState>) -> Json<Page<Hold>> {
+    page(holds::list(state).await)
 }

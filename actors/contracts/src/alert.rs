@@ -128,6 +128,8 @@ pub enum AlertChange {
     Reminded,
     /// A clip that shows it is there, or could not be made.
     Evidence,
+    /// A file of its evidence was removed: by somebody, or because its time or its room was over.
+    Removed,
 }
 
 impl AlertChange {
@@ -139,6 +141,7 @@ impl AlertChange {
             Self::Escalated => "escalated",
             Self::Reminded => "reminded",
             Self::Evidence => "evidence",
+            Self::Removed => "removed",
         }
     }
 }
@@ -168,10 +171,10 @@ pub struct AlertUpdate {
     /// Who did it, as they said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// What they said; of evidence that is missing, why.
+    /// What they said; of evidence that is missing or was removed, why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// The file, when the change is that there is one.
+    /// The file that is there now, or was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceRef>,
     /// Its place among the records about the alert; absent of those from before records were chained.

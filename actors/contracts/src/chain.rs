@@ -106,7 +106,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
-fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().fold(String::with_capacity(64), |mut out, byte| {
         // A text takes what is written.
         write!(out, "{byte:02x}").ok();

@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod attribute;
+pub mod audit;
 pub mod camera;
 pub mod chain;
 pub mod clock;
@@ -16,6 +17,7 @@ pub mod event;
 pub mod frame;
 pub mod geometry;
 pub mod happening;
+pub mod hold;
 pub mod ids;
 pub mod outgoing;
 pub mod picture;
@@ -36,6 +38,7 @@ pub use event::{DetectionEvent, EndedTrack, Object, Track};
 pub use frame::{CaptureTime, Frame, MainView, TimeSource};
 pub use geometry::{BBox, Polygon, Segment, Side};
 pub use happening::Happening;
+pub use hold::{Hold, Selection};
 pub use ids::{CameraId, ModelId, RuleId, SiteId, StreamId, TableId, UploaderId};
 pub use outgoing::{ErrorEvent, EvidenceEvent};
 pub use picture::{Picture, PixelFormat};

@@ -11,7 +11,7 @@ use super::{
     is_local,
 };
 use crate::{
-    checked::{BusConfig, EvidenceConfig, Site, StoreConfig, TelemetryConfig},
+    checked::{BusConfig, EvidenceConfig, Keeping, Site, StoreConfig, TelemetryConfig},
     document::{Document, place},
     raw::{LogFormat, RawBus, RawSite, Text},
     yaml::Step,
@@ -86,9 +86,20 @@ pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inpu
                 events_bytes: retention.events_size.0,
                 alerts_for: retention.alerts.0,
                 errors_for: retention.errors.0,
+                errors_most: retention.errors_most,
+                ..Retention::default()
             },
         },
-        evidence: EvidenceConfig { path: evidence, quality: raw.evidence.quality, keep_for: raw.evidence.keep_for.0 },
+        evidence: EvidenceConfig {
+            path: evidence,
+            quality: raw.evidence.quality,
+            pictures: Keeping { keep_for: raw.evidence.keep_for.0, most: raw.evidence.size.map(|size| size.0) },
+            clips: Keeping {
+                keep_for: raw.evidence.clips.keep_for.unwrap_or(raw.evidence.keep_for).0,
+                most: raw.evidence.clips.size.map(|size| size.0),
+            },
+            min_free: raw.evidence.min_free.0,
+        },
         bus: bus?,
         http,
         telemetry,

@@ -24,7 +24,7 @@ pub(crate) struct RawSite {
     /// The database: events, alerts, error journal, what waits to be uploaded.
     #[serde(default)]
     pub store: RawStore,
-    /// The pictures that belong to alerts.
+    /// The pictures and clips that belong to alerts.
     #[serde(default)]
     pub evidence: RawEvidence,
     /// The MQTT bus: a broker inside the process, or one elsewhere.
@@ -89,9 +89,12 @@ pub(crate) struct RawRetention {
     /// Error records, by age since they were last seen.
     #[schemars(extend("x-min" = "1s"))]
     pub errors: Span,
+    /// Error records, by number: those that were seen longest ago go first.
+    #[schemars(range(min = 1))]
+    pub errors_most: u64,
 }
 
-/// The pictures that belong to alerts.
+/// The pictures and clips that belong to alerts.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RawEvidence {
@@ -100,9 +103,30 @@ pub(crate) struct RawEvidence {
     /// JPEG quality.
     #[schemars(range(min = 1, max = 100))]
     pub quality: u8,
-    /// How long they are kept.
+    /// How long pictures are kept, and clips where `clips` does not say otherwise. Days go as a whole. Nothing goes that is
+    /// held (`parapet evidence hold`).
     #[schemars(extend("x-min" = "1s"))]
     pub keep_for: Span,
+    /// Pictures, by size: the oldest go first. No limit when absent.
+    #[schemars(extend("x-min" = "1MiB"))]
+    pub size: Option<Size>,
+    /// Clips, where they are kept otherwise than pictures.
+    pub clips: RawClips,
+    /// What stays free on the folder's disk, or a tenth of the disk, whichever is less. When less is free, the oldest evidence goes before its
+    /// time: clips first, then pictures.
+    pub min_free: Size,
+}
+
+/// Clips, where they are kept otherwise than pictures.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawClips {
+    /// How long clips are kept; as pictures when absent.
+    #[schemars(extend("x-min" = "1s"))]
+    pub keep_for: Option<Span>,
+    /// Clips, by size: the oldest go first. No limit when absent.
+    #[schemars(extend("x-min" = "1MiB"))]
+    pub size: Option<Size>,
 }
 
 /// The bus. Give `embedded` or `broker`, not both; with neither, the embedded broker runs with its defaults.
@@ -199,13 +223,20 @@ impl Default for RawStore {
 
 impl Default for RawRetention {
     fn default() -> Self {
-        Self { events: days(7), events_size: Size(2 << 30), alerts: days(365), errors: days(90) }
+        Self { events: days(7), events_size: Size(2 << 30), alerts: days(365), errors: days(90), errors_most: 100_000 }
     }
 }
 
 impl Default for RawEvidence {
     fn default() -> Self {
-        Self { path: "data/evidence".into(), quality: 85, keep_for: days(90) }
+        Self {
+            path: "data/evidence".into(),
+            quality: 85,
+            keep_for: days(90),
+            size: None,
+            clips: RawClips::default(),
+            min_free: Size(1 << 30),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! An evidence folder in memory: the fake of the evidence port. It keeps which pictures it was given; it can be told to fail.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, io::Cursor, sync::Arc};
 
+use jiff::civil::Date;
 use parapet_contracts::{
     CameraId, ErrorKind, EvidenceRef, Picture, Timestamp,
     ports::{
         clip::{Clip, ClipPort},
-        evidence::{EvidenceError, EvidencePort},
+        evidence::{EvidenceError, EvidenceFile, EvidencePort, EvidenceReader, Room},
         media::{EncodedFrame, MediaError},
     },
 };
@@ -24,6 +25,8 @@ pub struct MemoryEvidence {
 struct State {
     files: BTreeMap<String, Vec<u8>>,
     failing: Option<EvidenceError>,
+    /// The size of the disk, and what others have on it; a terabyte of its own unless told otherwise.
+    disk: Option<(u64, u64)>,
 }
 
 impl MemoryEvidence {
@@ -35,6 +38,11 @@ impl MemoryEvidence {
     /// From now on each call fails with this error; `None` ends it.
     pub fn fail_with(&self, error: Option<EvidenceError>) {
         self.state.lock().failing = error;
+    }
+
+    /// From now on the disk has this many bytes, of which others have some.
+    pub fn set_disk(&self, bytes: u64, others: u64) {
+        self.state.lock().disk = Some((bytes, others));
     }
 
     /// Puts a file there, as if it had been kept.
@@ -107,15 +115,35 @@ impl EvidencePort for MemoryEvidence {
         })
     }
 
-    fn files(&self) -> Result<Vec<String>, EvidenceError> {
-        Ok(self.working()?.files.keys().cloned().collect())
+    fn open(&self, reference: &EvidenceRef) -> Result<Box<dyn EvidenceReader>, EvidenceError> {
+        Ok(Box::new(Cursor::new(self.read(reference)?)))
     }
 
-    fn expire(&self, before: Timestamp) -> Result<u64, EvidenceError> {
-        let mut state = self.working()?;
-        let first_kept = before.strftime("%Y-%m-%d").to_string();
-        let kept = state.files.split_off(&first_kept);
-        let removed = std::mem::replace(&mut state.files, kept);
-        Ok(removed.len() as u64)
+    fn days(&self) -> Result<Vec<Date>, EvidenceError> {
+        let mut days: Vec<Date> =
+            self.working()?.files.keys().filter_map(|path| path.split('/').next()?.parse().ok()).collect();
+        days.dedup();
+        Ok(days)
+    }
+
+    fn files(&self, day: Date) -> Result<Vec<EvidenceFile>, EvidenceError> {
+        let state = self.working()?;
+        let of_day = state.files.iter().filter(|(path, _)| path.starts_with(&format!("{day}/")));
+        Ok(of_day.map(|(path, file)| EvidenceFile { path: path.clone(), bytes: file.len() as u64 }).collect())
+    }
+
+    fn remove(&self, path: &str) -> Result<u64, EvidenceError> {
+        Ok(self.working()?.files.remove(path).map_or(0, |file| file.len() as u64))
+    }
+
+    fn sweep(&self, _: Date) -> Result<(), EvidenceError> {
+        self.working().map(drop)
+    }
+
+    fn room(&self) -> Result<Room, EvidenceError> {
+        let state = self.working()?;
+        let (total, others) = state.disk.unwrap_or((1 << 40, 0));
+        let used: u64 = state.files.values().map(|file| file.len() as u64).sum();
+        Ok(Room { free: total.saturating_sub(used + others), total })
     }
 }

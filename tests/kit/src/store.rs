@@ -201,12 +201,21 @@ impl StorePort for MemoryStore {
         let (events, alerts, errors) =
             (before(policy.events_for), before(policy.alerts_for), before(policy.errors_for));
         state.events.retain(|(ts, _), _| keep(*ts >= events, &mut removed.events));
-        state.alerts.retain(|(ts, _), _| keep(*ts >= alerts, &mut removed.alerts));
+        let is_held = |alert: &Alert| {
+            policy.held.iter().any(|what| what.covers(Some(alert.id), alert.camera.as_ref(), alert.raised_at))
+        };
+        state.alerts.retain(|(ts, _), alert| {
+            let held = *ts < alerts && is_held(alert);
+            removed.held += u64::from(held);
+            keep(*ts >= alerts || held, &mut removed.alerts)
+        });
         state.errors.retain(|(ts, _), _| keep(*ts >= errors, &mut removed.errors));
+        while state.errors.len() as u64 > policy.errors_most && state.errors.pop_first().is_some() {
+            removed.errors += 1;
+        }
         state.rows.retain(|(ts, _), _| *ts >= events);
         let State { updates, alerts, .. } = &mut *state;
         updates.retain(|(of, ..), _| alerts.values().any(|alert| alert.id == *of));
-        let size = |e: &DetectionEvent| serde_json::to_vec(e).map_or(0, |json| json.len() as u64);
         let mut bytes: u64 = state.events.values().map(|e| size(e)).sum();
         while bytes > policy.events_bytes
             && let Some((_, oldest)) = state.events.pop_first()
@@ -224,6 +233,7 @@ impl StorePort for MemoryStore {
             events: state.events.len() as u64,
             alerts: state.alerts.len() as u64,
             errors: state.errors.len() as u64,
+            events_bytes: state.events.values().map(|event| size(event)).sum(),
         })
     }
 }
@@ -233,6 +243,11 @@ fn keep(kept: bool, removed: &mut u64) -> bool {
         *removed += 1;
     }
     kept
+}
+
+/// As the real store counts: its JSON.
+fn size(event: &DetectionEvent) -> u64 {
+    serde_json::to_vec(event).map_or(0, |json| json.len() as u64)
 }
 
 /// Newest first, from the cursor on. The cursor is the key of the last item that was given.

@@ -1,5 +1,9 @@
-//! The evidence port: pictures of alerts as files that others can mount.
+//! The evidence port: pictures and clips of alerts as files that others can mount.
 
+use std::io::{Read, Seek};
+
+use jiff::civil::Date;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::clip::Clip;
@@ -31,23 +35,94 @@ pub trait EvidencePort: Send + Sync {
         clip: &Clip,
     ) -> Result<EvidenceRef, EvidenceError>;
 
-    /// Reads a file that [`EvidencePort::keep`] or [`EvidencePort::keep_clip`] wrote. A path that leaves the folder is refused.
+    /// Opens a file that [`EvidencePort::keep`] or [`EvidencePort::keep_clip`] wrote, once it is known to be what was written. A path that
+    /// leaves the folder is refused.
     ///
     /// # Errors
-    /// When the file is gone or can't be read.
+    /// When the file is gone, was changed or can't be read.
+    fn open(&self, reference: &EvidenceRef) -> Result<Box<dyn EvidenceReader>, EvidenceError>;
+
+    /// Reads such a file as a whole, and compares all of it.
+    ///
+    /// # Errors
+    /// As [`EvidencePort::open`].
     fn read(&self, reference: &EvidenceRef) -> Result<Vec<u8>, EvidenceError>;
 
-    /// The paths of all whole files, as references have them, in no order.
+    /// The days that have a folder, oldest first.
     ///
     /// # Errors
     /// When the folder can't be read.
-    fn files(&self) -> Result<Vec<String>, EvidenceError>;
+    fn days(&self) -> Result<Vec<Date>, EvidenceError>;
 
-    /// Removes files of days before `before`; returns how many.
+    /// The whole files of a day, in the order of their paths. None when there is no such day.
     ///
     /// # Errors
-    /// When the folder can't be read or a file not removed.
-    fn expire(&self, before: Timestamp) -> Result<u64, EvidenceError>;
+    /// When the folder can't be read.
+    fn files(&self, day: Date) -> Result<Vec<EvidenceFile>, EvidenceError>;
+
+    /// Removes a file by its path; returns its bytes, and 0 when it was gone already.
+    ///
+    /// # Errors
+    /// When it can't be removed, or its path leaves the folder.
+    fn remove(&self, path: &str) -> Result<u64, EvidenceError>;
+
+    /// Removes what is left of a day when it has no whole file any more: halves of files, and empty folders.
+    ///
+    /// # Errors
+    /// When it can't be removed.
+    fn sweep(&self, day: Date) -> Result<(), EvidenceError>;
+
+    /// How much room is on the folder's disk.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    fn room(&self) -> Result<Room, EvidenceError>;
+}
+
+/// A file that can be read from any place on.
+pub trait EvidenceReader: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> EvidenceReader for T {}
+
+/// A file in the evidence folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceFile {
+    /// Path below the folder, as [`EvidenceRef::path`].
+    pub path: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+impl EvidenceFile {
+    /// Whether it is a clip rather than a picture.
+    pub fn is_clip(&self) -> bool {
+        !self.path.ends_with(".jpg")
+    }
+
+    /// The alert that it is named by.
+    pub fn alert(&self) -> Option<Uuid> {
+        self.path.rsplit('/').next()?.split('.').next()?.parse().ok()
+    }
+
+    /// The camera whose folder it lies in.
+    pub fn camera(&self) -> Option<CameraId> {
+        self.path.split('/').nth(1)?.parse().ok()
+    }
+
+    /// When its alert was raised, as its name tells to the millisecond.
+    pub fn raised_at(&self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.alert()?.get_timestamp()?.to_unix();
+        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
+    }
+}
+
+/// Room on a disk, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Room {
+    /// What may still be written.
+    pub free: u64,
+    /// The whole disk.
+    pub total: u64,
 }
 
 /// Why evidence can't be kept or read.
@@ -60,4 +135,24 @@ pub struct EvidenceError {
     pub code: &'static str,
     /// For people.
     pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_files_name_tells_what_it_belongs_to() {
+        let raised: Timestamp = "2026-11-25T06:00:00.25Z".parse().unwrap();
+        let time = uuid::Timestamp::from_unix(uuid::NoContext, raised.as_second() as u64, 250_000_000);
+        let alert = Uuid::new_v7(time);
+        let file = |name: &str| EvidenceFile { path: format!("2026-11-25/gate/{name}"), bytes: 1 };
+        let picture = file(&format!("{alert}.jpg"));
+        assert_eq!((picture.alert(), picture.raised_at(), picture.is_clip()), (Some(alert), Some(raised), false));
+        assert_eq!(picture.camera(), Some("gate".parse().unwrap()));
+        assert!(file(&format!("{alert}.mp4")).is_clip());
+        let holiday = file("holiday.jpg");
+        assert_eq!((holiday.alert(), holiday.raised_at()), (None, None), "what has no id is nobody's");
+    }
 }

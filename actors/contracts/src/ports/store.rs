@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Alert, AlertUpdate, CameraId, DetectionEvent, ErrorKind, ErrorRecord, RuleId, Severity, StreamEvent, Timestamp,
+    Alert, AlertUpdate, CameraId, DetectionEvent, ErrorKind, ErrorRecord, RuleId, Selection, Severity, StreamEvent,
+    Timestamp,
 };
 
 /// A store. Calls block for as long as the disk does: call them from a thread that may.
@@ -282,6 +283,25 @@ pub struct Retention {
     pub alerts_for: Duration,
     /// Error records, by age since they were last seen.
     pub errors_for: Duration,
+    /// Error records, by number; those that were seen longest ago go first.
+    pub errors_most: u64,
+    /// Alerts that stay whatever their age, as their evidence is held.
+    pub held: Vec<Selection>,
+}
+
+impl Default for Retention {
+    /// All is kept for ever.
+    fn default() -> Self {
+        let ever = Duration::MAX;
+        Self {
+            events_for: ever,
+            events_bytes: u64::MAX,
+            alerts_for: ever,
+            errors_for: ever,
+            errors_most: u64::MAX,
+            held: Vec::new(),
+        }
+    }
 }
 
 /// What a retention run removed.
@@ -293,6 +313,8 @@ pub struct Removed {
     pub alerts: u64,
     /// Error records.
     pub errors: u64,
+    /// Alerts that were old enough, and are held.
+    pub held: u64,
 }
 
 /// How big a store is.
@@ -306,6 +328,8 @@ pub struct StoreUsage {
     pub alerts: u64,
     /// Error records in it.
     pub errors: u64,
+    /// Bytes of the detection events, before compression.
+    pub events_bytes: u64,
 }
 
 /// Why the store failed. The text says what and what to do.

@@ -6,12 +6,12 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::civil::Date;
 use parapet_contracts::{
     CameraId, ErrorKind, EvidenceRef, Picture, Timestamp,
     ports::{
         clip::Clip,
-        evidence::{EvidenceError, EvidencePort},
+        evidence::{EvidenceError, EvidenceFile, EvidencePort, EvidenceReader, Room},
     },
 };
 use sha2::{Digest, Sha256};
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     error::{of_io, reject},
     jpeg,
+    reading::Hashes,
 };
 
 /// The format of a day folder's name.
@@ -32,6 +33,7 @@ const MAX_BYTES: u64 = 128 << 20;
 pub struct EvidenceFolder {
     root: PathBuf,
     quality: u8,
+    hashes: Hashes,
 }
 
 impl EvidenceFolder {
@@ -52,7 +54,7 @@ impl EvidenceFolder {
             .and_then(|mut file| file.write_all(b"x"))
             .and_then(|()| fs::remove_file(&probe))
             .map_err(|e| of_io(path, "trying to write in it", &e))?;
-        Ok(Self { root, quality })
+        Ok(Self { root, quality, hashes: Hashes::default() })
     }
 
     /// The folder, without symbolic links.
@@ -101,13 +103,13 @@ impl EvidenceFolder {
         written
     }
 
-    /// The file behind a reference, if it lies in the folder.
-    fn locate(&self, reference: &EvidenceRef) -> Result<PathBuf, EvidenceError> {
+    /// What lies at a path below the folder, if it does.
+    fn locate(&self, below: &str) -> Result<PathBuf, EvidenceError> {
         let outside =
-            || reject("outside", format!("evidence `{}` is not in the evidence folder", reference.path.escape_debug()));
-        let path = Path::new(&reference.path);
+            || reject("outside", format!("evidence `{}` is not in the evidence folder", below.escape_debug()));
+        let path = Path::new(below);
         let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-        if !plain || reference.path.is_empty() || reference.path.contains(['\0', '\\']) {
+        if !plain || below.is_empty() || below.contains(['\0', '\\']) {
             return Err(outside());
         }
         let path = self.root.join(path);
@@ -115,6 +117,22 @@ impl EvidenceFolder {
         let real = path.canonicalize().map_err(|e| of_io(&path, "reading", &e))?;
         if real.starts_with(&self.root) { Ok(real) } else { Err(outside()) }
     }
+
+    /// The file behind a reference, opened; a pipe would block, a device never end.
+    fn open_file(&self, reference: &EvidenceRef) -> Result<(PathBuf, File), EvidenceError> {
+        let path = self.locate(&reference.path)?;
+        let failed = |e: io::Error| of_io(&path, "reading", &e);
+        if !path.metadata().map_err(failed)?.is_file() {
+            return Err(reject("not_found", format!("evidence {}: it is no file", path.display())));
+        }
+        let file = File::open(&path).map_err(failed)?;
+        Ok((path, file))
+    }
+}
+
+fn altered(path: &Path) -> EvidenceError {
+    let text = format!("evidence {}: it is not what was written: size or SHA-256 differ", path.display());
+    reject("damaged", text)
 }
 
 impl EvidencePort for EvidenceFolder {
@@ -139,52 +157,88 @@ impl EvidencePort for EvidenceFolder {
         self.keep_file(&format!("{alert}.{}", clip.extension), camera, ts, clip.media_type, &clip.bytes)
     }
 
-    fn read(&self, reference: &EvidenceRef) -> Result<Vec<u8>, EvidenceError> {
-        let path = self.locate(reference)?;
+    fn open(&self, reference: &EvidenceRef) -> Result<Box<dyn EvidenceReader>, EvidenceError> {
+        let (path, mut file) = self.open_file(reference)?;
         let failed = |e: io::Error| of_io(&path, "reading", &e);
-        // A pipe would block, a device never end.
-        if !path.metadata().map_err(failed)?.is_file() {
-            return Err(reject("not_found", format!("evidence {}: it is no file", path.display())));
+        let bytes = file.metadata().map_err(failed)?.len();
+        if bytes != reference.bytes || self.hashes.of(&path, &mut file).map_err(failed)? != reference.sha256 {
+            return Err(altered(&path));
         }
+        Ok(Box::new(file))
+    }
+
+    fn read(&self, reference: &EvidenceRef) -> Result<Vec<u8>, EvidenceError> {
+        let (path, file) = self.open_file(reference)?;
         let mut bytes = Vec::new();
-        File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)).map_err(failed)?;
+        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|e| of_io(&path, "reading", &e))?;
         if bytes.len() as u64 != reference.bytes || sha256(&bytes) != reference.sha256 {
-            let text = format!("evidence {}: it is not what was written: size or SHA-256 differ", path.display());
-            return Err(reject("damaged", text));
+            return Err(altered(&path));
         }
         Ok(bytes)
     }
 
-    fn files(&self) -> Result<Vec<String>, EvidenceError> {
-        let failed = |e: io::Error| of_io(&self.root, "listing evidence", &e);
-        let mut paths = Vec::new();
-        for day in folders(&self.root).map_err(failed)? {
-            for camera in folders(&self.root.join(&day)).map_err(failed)? {
-                let names = whole_files(&self.root.join(&day).join(&camera)).map_err(failed)?;
-                paths.extend(names.into_iter().map(|name| format!("{day}/{camera}/{name}")));
-            }
-        }
-        Ok(paths)
+    fn days(&self) -> Result<Vec<Date>, EvidenceError> {
+        let names = folders(&self.root).map_err(|e| of_io(&self.root, "listing evidence", &e))?;
+        let mut days: Vec<Date> = names.iter().filter_map(|name| parse_day(name)).collect();
+        days.sort_unstable();
+        Ok(days)
     }
 
-    fn expire(&self, before: Timestamp) -> Result<u64, EvidenceError> {
-        let first_kept = TimeZone::UTC.to_datetime(before).date();
-        let failed = |e: io::Error| of_io(&self.root, "removing old evidence", &e);
-        let mut removed = 0;
-        for entry in fs::read_dir(&self.root).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            let is_old = name.to_str().and_then(parse_day).is_some_and(|day| day < first_kept);
-            // Not through a link: the file type is that of the link itself.
-            if is_old && entry.file_type().map_err(failed)?.is_dir() {
-                removed += count_files(&entry.path()).map_err(failed)?;
-                fs::remove_dir_all(entry.path()).map_err(failed)?;
+    fn files(&self, day: Date) -> Result<Vec<EvidenceFile>, EvidenceError> {
+        let name = day.strftime(DAY).to_string();
+        let listed = (|| {
+            let (root, mut files) = (self.root.join(&name), Vec::new());
+            // A link to a folder is not ours.
+            if !root.symlink_metadata()?.is_dir() {
+                return Ok(files);
             }
+            for camera in folders(&root)? {
+                for (file, bytes) in whole_files(&root.join(&camera))? {
+                    files.push(EvidenceFile { path: format!("{name}/{camera}/{file}"), bytes });
+                }
+            }
+            Ok(files)
+        })();
+        match listed {
+            Ok(mut files) => {
+                files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+                Ok(files)
+            }
+            Err(e) if io::Error::kind(&e) == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(of_io(&self.root, "listing evidence", &e)),
         }
-        if removed > 0 {
-            sync_folder(&self.root).map_err(failed)?;
+    }
+
+    fn remove(&self, path: &str) -> Result<u64, EvidenceError> {
+        let real = match self.locate(path) {
+            Ok(real) => real,
+            Err(error) if error.code == "not_found" => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let removed = (|| {
+            let bytes = real.metadata()?.len();
+            fs::remove_file(&real)?;
+            real.parent().map_or(Ok(()), sync_folder)?;
+            Ok(bytes)
+        })();
+        removed.map_err(|e| of_io(&real, "removing", &e))
+    }
+
+    fn sweep(&self, day: Date) -> Result<(), EvidenceError> {
+        let path = self.root.join(day.strftime(DAY).to_string());
+        let is_ours = path.symlink_metadata().is_ok_and(|data| data.is_dir());
+        if !is_ours || !self.files(day)?.is_empty() {
+            return Ok(());
         }
-        Ok(removed)
+        match fs::remove_dir_all(&path).and_then(|()| sync_folder(&self.root)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(of_io(&path, "removing an old day", &e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn room(&self) -> Result<Room, EvidenceError> {
+        let told = rustix::fs::statvfs(&self.root).map_err(|e| of_io(&self.root, "asking for its room", &e.into()))?;
+        Ok(Room { free: told.f_bavail * told.f_frsize, total: told.f_blocks * told.f_frsize })
     }
 }
 
@@ -193,35 +247,34 @@ fn parse_day(name: &str) -> Option<Date> {
     Date::strptime(DAY, name).ok().filter(|day| day.strftime(DAY).to_string() == name)
 }
 
-fn count_files(day: &Path) -> io::Result<u64> {
-    let mut count = 0;
-    for camera in folders(day)? {
-        count += whole_files(&day.join(camera))?.len() as u64;
-    }
-    Ok(count)
-}
-
 /// The names of the folders in a folder; not of links to some.
 fn folders(path: &Path) -> io::Result<Vec<String>> {
-    names(path, fs::FileType::is_dir)
-}
-
-/// The names of the files in a folder. What a crash left half-written was never evidence.
-fn whole_files(path: &Path) -> io::Result<Vec<String>> {
-    let mut names = names(path, fs::FileType::is_file)?;
-    names.retain(|name| !name.ends_with(".part"));
-    Ok(names)
-}
-
-fn names(path: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if wanted(&entry.file_type()?) {
+        if entry.file_type()?.is_dir() {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
     Ok(names)
+}
+
+/// The names and sizes of the files in a folder; not of links to some. What a crash left half-written was never evidence, and what
+/// vanishes meanwhile is not there.
+fn whole_files(path: &Path) -> io::Result<Vec<(String, u64)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_file() && !name.ends_with(".part") {
+            match entry.metadata() {
+                Ok(data) => files.push((name, data.len())),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

@@ -10,6 +10,7 @@ pub mod draw;
 mod error;
 mod folder;
 mod jpeg;
+mod reading;
 mod rgb;
 
 pub use folder::EvidenceFolder;

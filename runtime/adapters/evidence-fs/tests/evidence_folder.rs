@@ -1,7 +1,12 @@
 //! What is kept is whole, is found again, and nothing outside the folder is touched.
 #![allow(clippy::unwrap_used)]
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{
+    fs,
+    io::{Read as _, Seek as _, SeekFrom},
+    os::unix::fs::symlink,
+    path::Path,
+};
 
 use parapet_contracts::{
     ErrorKind, EvidenceRef, Picture, PixelFormat, Timestamp, picture::Colorimetry, ports::evidence::EvidencePort,
@@ -128,14 +133,16 @@ fn a_file_that_was_changed_is_not_passed_on_as_evidence() {
 }
 
 #[test]
-fn days_before_are_removed_and_nothing_else() {
+fn files_are_listed_by_day_and_removed_alone() {
     let outer = tempfile::tempdir().unwrap();
     let root = outer.path().join("evidence");
     let evidence = open(&root);
-    for (n, day) in (1..).zip(["2026-11-20", "2026-11-20", "2026-11-21", "2026-11-22"]) {
+    let mut kept = Vec::new();
+    for (n, day) in (1..).zip(["2026-11-21", "2026-11-20", "2026-11-20"]) {
         let camera = if n % 2 == 0 { "gate" } else { "dock" }.parse().unwrap();
-        evidence.keep(id(n), &camera, at(&format!("{day}T12:00:00Z")), &picture(8, 8)).unwrap();
+        kept.push(evidence.keep(id(n), &camera, at(&format!("{day}T12:00:00Z")), &picture(8, 8)).unwrap());
     }
+    let day = |text: &str| text.parse::<jiff::civil::Date>().unwrap();
     fs::write(root.join("2026-11-20/gate/half.jpg.part"), "x").unwrap();
     let elsewhere = outer.path().join("elsewhere");
     fs::create_dir_all(elsewhere.join("gate")).unwrap();
@@ -145,16 +152,51 @@ fn days_before_are_removed_and_nothing_else() {
         fs::create_dir(root.join(foreign)).unwrap();
         fs::write(root.join(foreign).join("file"), "x").unwrap();
     }
+    assert_eq!(evidence.days().unwrap(), [day("2026-11-20"), day("2026-11-21")]);
+    let listed = evidence.files(day("2026-11-20")).unwrap();
+    let paths: Vec<_> = listed.iter().map(|file| (file.path.clone(), file.bytes)).collect();
+    assert_eq!(paths, [(kept[2].path.clone(), kept[2].bytes), (kept[1].path.clone(), kept[1].bytes)]);
+    assert_eq!(evidence.files(day("2026-11-19")).unwrap(), []);
 
-    // In the middle of a day: that day stays.
-    assert_eq!(evidence.expire(at("2026-11-22T18:00:00Z")).unwrap(), 3);
-    assert!(!root.join("2026-11-20").exists() && !root.join("2026-11-21").exists());
-    assert!(root.join("2026-11-22").exists());
+    assert_eq!(evidence.remove(&kept[1].path).unwrap(), kept[1].bytes);
+    assert_eq!(evidence.remove(&kept[1].path).unwrap(), 0, "it is gone already");
+    evidence.sweep(day("2026-11-20")).unwrap();
+    assert!(root.join(&kept[2].path).exists() && root.join("2026-11-20/gate/half.jpg.part").exists());
+    evidence.remove(&kept[2].path).unwrap();
+    evidence.sweep(day("2026-11-20")).unwrap();
+    assert!(!root.join("2026-11-20").exists() && root.join("2026-11-21").exists());
+    assert_eq!(evidence.files(day("2026-11-01")).unwrap(), [], "a link is not followed");
+    evidence.sweep(day("2026-11-01")).unwrap();
+    assert!(root.join("2026-11-01").exists());
+    for outside in ["../elsewhere/gate/file.jpg", "2026-11-01/gate/file.jpg"] {
+        assert_eq!(evidence.remove(outside).unwrap_err().code, "outside", "{outside}");
+    }
     assert!(elsewhere.join("gate/file.jpg").exists(), "a link was followed");
     for foreign in ["notes", "2026-1-1", "2026-11-02x"] {
         assert!(root.join(foreign).join("file").exists(), "{foreign} was removed");
     }
-    assert_eq!(evidence.expire(at("2026-11-22T18:00:00Z")).unwrap(), 0);
+    let room = evidence.room().unwrap();
+    assert!(room.free > 0 && room.free <= room.total, "{room:?}");
+}
+
+#[test]
+fn parts_of_a_file_are_read_and_a_changed_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let evidence = open(folder.path());
+    let kept = evidence.keep(id(1), &"gate".parse().unwrap(), at("2026-11-23T10:00:00Z"), &picture(64, 64)).unwrap();
+    let whole = evidence.read(&kept).unwrap();
+    for from in [0, 7, whole.len() - 3] {
+        let mut file = evidence.open(&kept).unwrap();
+        file.seek(SeekFrom::Start(from as u64)).unwrap();
+        let mut part = Vec::new();
+        file.read_to_end(&mut part).unwrap();
+        assert_eq!(part, whole[from..]);
+    }
+    let path = folder.path().join(&kept.path);
+    let mut bytes = whole;
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(evidence.open(&kept).err().unwrap().code, "damaged", "though it was compared before");
 }
 
 #[test]

@@ -1,12 +1,13 @@
-//! Retention: alerts with what became of them, error records and rows by age, events by age and size. Outboxes are never touched: what is in them has not arrived.
+//! Retention: alerts with what became of them by age, unless they are held; error records by age and number; rows by age; events by age and size. Outboxes are never touched: what is in them has not arrived.
 
 use std::collections::BTreeMap;
 
 use parapet_contracts::{
-    Timestamp,
+    CameraId, Selection, Timestamp,
     ports::store::{Durability, Removed, Retention, StoreError},
 };
 use rocksdb::{IteratorMode, WriteBatch};
+use serde::Deserialize;
 
 use crate::{
     db::{Db, Family},
@@ -22,28 +23,93 @@ const CHUNK: usize = 2048;
 /// The place before which events go.
 type Bound = [u8; keys::TAIL];
 
+/// What a retention run says about a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Goes,
+    Stays,
+    /// And so do all that are younger.
+    AllStay,
+}
+
+/// What a hold needs of an alert.
+#[derive(Deserialize)]
+struct HeldBy {
+    camera: Option<CameraId>,
+    raised_at: Timestamp,
+}
+
 impl RocksStore {
     pub(crate) fn remove_old(&self, policy: &Retention, now: Timestamp) -> Result<Removed, StoreError> {
         let before = |age| now.checked_sub(age).unwrap_or(Timestamp::MIN);
         self.remove_rows(before(policy.events_for))?;
+        let (alerts, held) = self.remove_alerts(before(policy.alerts_for), &policy.held)?;
         Ok(Removed {
-            alerts: self.remove_by_age(Family::Alerts, before(policy.alerts_for))?,
-            errors: self.remove_by_age(Family::Journal, before(policy.errors_for))?,
+            alerts,
+            held,
+            errors: self.remove_errors(before(policy.errors_for), policy.errors_most)?,
             events: self.remove_events(before(policy.events_for), policy.events_bytes)?,
         })
     }
 
-    fn remove_by_age(&self, family: Family, before: Timestamp) -> Result<u64, StoreError> {
-        let end = keys::by_time(&keys::tail_from(before.as_nanosecond()));
-        let mut removed = 0;
-        loop {
+    /// Old alerts but for those that are held; how many went, and how many of them stay.
+    fn remove_alerts(&self, before: Timestamp, held: &[Selection]) -> Result<(u64, u64), StoreError> {
+        let mut kept = 0;
+        let removed = self.remove_oldest(Family::Alerts, |key, value, _| {
+            let tail = keys::tail_of(key).ok_or_else(|| self.db.damaged("a key is too short"))?;
+            if keys::nanoseconds_in(&tail) >= before.as_nanosecond() {
+                return Ok(Verdict::AllStay);
+            }
+            if held.is_empty() {
+                return Ok(Verdict::Goes);
+            }
+            let alert: HeldBy = values::from_json(&self.db, Family::Alerts, key, value)?;
+            let id = Some(keys::id_in(&tail));
+            let stays = held.iter().any(|what| what.covers(id, alert.camera.as_ref(), alert.raised_at));
+            kept += u64::from(stays);
+            Ok(if stays { Verdict::Stays } else { Verdict::Goes })
+        })?;
+        Ok((removed, kept))
+    }
+
+    /// Old error records, and the oldest of more than `most`.
+    fn remove_errors(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.remove_oldest(Family::Journal, |key, _, left| {
+            let tail = keys::tail_of(key).ok_or_else(|| self.db.damaged("a key is too short"))?;
+            let is_old = keys::nanoseconds_in(&tail) < before.as_nanosecond();
+            Ok(if is_old || left > most { Verdict::Goes } else { Verdict::AllStay })
+        })
+    }
+
+    /// Asks about alerts or records, oldest first, with how many are left, and removes those that go.
+    fn remove_oldest(
+        &self,
+        family: Family,
+        mut judge: impl FnMut(&[u8], &[u8], u64) -> Result<Verdict, StoreError>,
+    ) -> Result<u64, StoreError> {
+        let (mut from, mut removed, mut over) = (keys::by_time(&[]), 0, false);
+        while !over {
             let mut state = self.state.lock();
             let mut batch = WriteBatch::default();
             let handle = self.db.family(family)?;
-            let mut count = 0;
-            let range = Db::range(keys::by_time(&[]), end.clone());
+            let (key, counter) = match family {
+                Family::Alerts => (ALERTS, &mut state.alerts),
+                _ => (ERRORS, &mut state.errors),
+            };
+            let (mut left, mut seen) = (*counter, 0);
+            let range = Db::range(from.clone(), keys::by_time_end());
             for item in self.db.raw.iterator_cf_opt(handle, range, IteratorMode::Start).take(CHUNK) {
-                let (key, _) = item.map_err(|e| self.db.failed("reading", &e))?;
+                let (key, value) = item.map_err(|e| self.db.failed("reading", &e))?;
+                seen += 1;
+                from = [&key, [0].as_slice()].concat();
+                match judge(&key, &value, left)? {
+                    Verdict::Goes => {}
+                    Verdict::Stays => continue,
+                    Verdict::AllStay => {
+                        over = true;
+                        break;
+                    }
+                }
                 let tail = keys::tail_of(&key).ok_or_else(|| self.db.damaged("a key is too short"))?;
                 batch.delete_cf(handle, &key);
                 let id = keys::id_in(&tail);
@@ -52,21 +118,17 @@ impl RocksStore {
                     let (first, end) = keys::alert_updates(id);
                     batch.delete_range_cf(handle, first, end);
                 }
-                count += 1;
+                left = left.saturating_sub(1);
+                removed += 1;
             }
-            if count == 0 {
-                return Ok(removed);
+            over |= seen < CHUNK;
+            if left != *counter {
+                batch.put_cf(self.db.family(Family::Meta)?, key, values::to_numbers(&[left]));
+                self.db.write(batch, Durability::Buffered)?;
+                *counter = left;
             }
-            let (key, counter) = match family {
-                Family::Alerts => (ALERTS, &mut state.alerts),
-                _ => (ERRORS, &mut state.errors),
-            };
-            let left = counter.saturating_sub(count);
-            batch.put_cf(self.db.family(Family::Meta)?, key, values::to_numbers(&[left]));
-            self.db.write(batch, Durability::Buffered)?;
-            *counter = left;
-            removed += count;
         }
+        Ok(removed)
     }
 
     fn remove_rows(&self, before: Timestamp) -> Result<(), StoreError> {

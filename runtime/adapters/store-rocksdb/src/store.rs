@@ -147,6 +147,7 @@ impl StorePort for RocksStore {
         let disk_bytes = error::folder_bytes(&self.db.path)?;
         let state = self.state.lock();
         let events = state.buckets.values().map(|bucket| bucket.count).sum();
-        Ok(StoreUsage { disk_bytes, events, alerts: state.alerts, errors: state.errors })
+        let events_bytes = state.buckets.values().map(|bucket| bucket.bytes).sum();
+        Ok(StoreUsage { disk_bytes, events, alerts: state.alerts, errors: state.errors, events_bytes })
     }
 }

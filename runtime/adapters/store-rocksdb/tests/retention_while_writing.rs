@@ -38,6 +38,7 @@ fn what_was_written_is_there_or_counted_as_removed() {
         events_bytes: 40_000,
         alerts_for: Duration::from_secs(1000),
         errors_for: Duration::from_secs(500),
+        ..Retention::default()
     };
     let done = AtomicBool::new(false);
     let mut removed = (0, 0, 0);

@@ -10,6 +10,7 @@ use parapet_contracts::{
 };
 use uuid::Uuid;
 
+pub use super::retention::*;
 use super::samples::{alert, append, error, event, id, item, row, time, update};
 
 /// Makes one `#[test]` of each check. The closure gives `(guard, store)`.
@@ -41,6 +42,8 @@ macro_rules! store_conformance {
             commits_from_many_threads_are_all_kept
             retention_by_age_removes_what_is_older
             retention_by_size_removes_the_oldest_events
+            retention_by_number_removes_the_oldest_records
+            what_is_held_outlives_its_time
         );
     };
     (@each $make:expr; $($check:ident)*) => {
@@ -54,11 +57,11 @@ macro_rules! store_conformance {
     };
 }
 
-fn commit(store: &dyn StorePort, writes: Vec<Write>) {
+pub(super) fn commit(store: &dyn StorePort, writes: Vec<Write>) {
     store.commit(&Batch { writes, durability: Durability::Buffered }).unwrap();
 }
 
-fn all_alerts(store: &dyn StorePort, query: &AlertQuery) -> Vec<Uuid> {
+pub(super) fn all_alerts(store: &dyn StorePort, query: &AlertQuery) -> Vec<Uuid> {
     let mut query = query.clone();
     let mut ids = Vec::new();
     for _ in 0..10_000 {
@@ -254,7 +257,7 @@ pub fn what_is_kept_is_found_again(store: &dyn StorePort) {
 }
 
 fn retention(age: Duration, events_bytes: u64) -> Retention {
-    Retention { events_for: age, events_bytes, alerts_for: age, errors_for: age }
+    Retention { events_for: age, events_bytes, alerts_for: age, errors_for: age, ..Retention::default() }
 }
 
 /// Oldest first; the end of the time is exclusive; one camera or all.
@@ -439,62 +442,4 @@ pub fn commits_from_many_threads_are_all_kept(store: &dyn StorePort) {
     assert_eq!(entries.iter().map(|e| e.sequence).collect::<Vec<_>>(), (1..=8 * EACH).collect::<Vec<_>>());
     assert_eq!(entries.iter().map(|e| e.item.id).collect::<BTreeSet<_>>().len() as u64, 8 * EACH);
     assert_eq!(store.usage().unwrap().alerts, 8 * EACH);
-}
-
-fn forever() -> Retention {
-    let age = Duration::from_secs(1 << 30);
-    Retention { events_for: age, events_bytes: u64::MAX, alerts_for: age, errors_for: age }
-}
-
-/// Each kind by its own age; what is exactly as old as allowed stays.
-pub fn retention_by_age_removes_what_is_older(store: &dyn StorePort) {
-    let day = 86_400;
-    let mut writes = Vec::new();
-    for n in 0..10_u64 {
-        writes.push(Write::Alert(alert(n, "gate", "r", Severity::Info, n * day)));
-        writes.push(Write::Event(event(n, ["a", "b"][n as usize % 2], n * day)));
-        writes.push(Write::Error(error(n, "bus", n * day)));
-    }
-    writes.push(append("bus", 1));
-    commit(store, writes);
-    let untouched = store.retain(&forever(), time(10 * day)).unwrap();
-    assert_eq!((untouched.alerts, untouched.events, untouched.errors), (0, 0, 0));
-    let days = |n| Duration::from_secs(n * day);
-    let policy = Retention { events_for: days(2), alerts_for: days(5), errors_for: days(7), ..forever() };
-    for round in 0..2 {
-        let removed = store.retain(&policy, time(10 * day)).unwrap();
-        let expected = if round == 0 { (5, 8, 3) } else { (0, 0, 0) };
-        assert_eq!((removed.alerts, removed.events, removed.errors), expected);
-        let usage = store.usage().unwrap();
-        assert_eq!((usage.alerts, usage.events, usage.errors), (5, 2, 7));
-        let alerts = all_alerts(store, &AlertQuery { limit: 3, ..Default::default() });
-        assert_eq!(alerts, (5..10).rev().map(id).collect::<Vec<_>>());
-        let events = store.events(None, time(0)..time(100 * day), 100).unwrap();
-        assert_eq!(events.iter().map(|e| e.frame).collect::<Vec<_>>(), [8, 9]);
-        let errors = store.errors(&ErrorQuery { limit: 100, ..Default::default() }).unwrap();
-        assert_eq!(errors.items.len(), 7);
-        assert_eq!(store.alert(id(4)).unwrap(), None);
-        assert!(store.alert(id(5)).unwrap().is_some());
-    }
-    assert_eq!(store.outbox("bus", 10).unwrap().len(), 1, "retention took what was not delivered");
-}
-
-/// The newest stay, whichever camera they are of; the size holds.
-pub fn retention_by_size_removes_the_oldest_events(store: &dyn StorePort) {
-    let made: Vec<_> = (0..600_u64).map(|n| event(n, ["a", "b", "c"][n as usize % 3], n * 20)).collect();
-    commit(store, made.iter().map(|e| Write::Event(Arc::clone(e))).collect());
-    let each = serde_json::to_vec(made[0].as_ref()).unwrap().len() as u64;
-    let policy = Retention { events_bytes: 200 * each, ..forever() };
-    let removed = store.retain(&policy, time(600 * 20)).unwrap();
-    let left = store.events(None, time(0)..time(1 << 30), 1000).unwrap();
-    let frames: Vec<u64> = left.iter().map(|e| e.frame).collect();
-    let count = frames.len() as u64;
-    assert_eq!(frames, (600 - count..600).collect::<Vec<_>>(), "the newest did not stay");
-    assert!((120..=210).contains(&count), "{count} events of {each} bytes stayed for 200");
-    assert_eq!(removed.events, 600 - count);
-    assert_eq!(store.usage().unwrap().events, count);
-    assert_eq!(store.retain(&policy, time(600 * 20)).unwrap().events, 0);
-    let none = store.retain(&Retention { events_bytes: 0, ..forever() }, time(600 * 20)).unwrap();
-    assert_eq!(none.events, count);
-    assert!(store.events(None, time(0)..time(1 << 30), 1000).unwrap().is_empty());
 }
