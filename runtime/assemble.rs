@@ -33,6 +33,8 @@ use crate::{inference::SiteEngines, lines::FileLines, sinks::Sinks};
 pub struct Assembly {
     /// For the actors.
     pub ports: Ports,
+    /// What is behind the store port.
+    pub store: Arc<RocksStore>,
     /// The connection behind the bus port.
     pub bus: Arc<MqttBus>,
     /// Where the broker is, for people.
@@ -68,7 +70,7 @@ pub fn assemble(
 ) -> anyhow::Result<Assembly> {
     let site = &config.site;
     let media = Arc::new(GstMedia::new()?);
-    let store = Arc::new(RocksStore::open(&site.store.path, StoreOptions::default())?);
+    let store = Arc::new(open_store(&site.store.path, journal)?);
     let journal_file = Arc::new(FallbackJournal::open(beside(&site.store.path, "journal-fallback.jsonl"))?);
     let evidence = Arc::new(EvidenceFolder::open(&site.evidence.path, site.evidence.quality)?);
     let (settings, broker, embedded) = open_bus(site, clock.as_ref())?;
@@ -78,7 +80,7 @@ pub fn assemble(
         clips: Arc::clone(&media) as _,
         media,
         engines: Arc::new(SiteEngines::new(config)),
-        store,
+        store: Arc::clone(&store) as _,
         journal_file,
         sinks: Arc::new(Sinks { site: site.id.clone(), evidence: Arc::clone(&evidence) as _ }),
         evidence,
@@ -88,12 +90,29 @@ pub fn assemble(
         clock,
     };
     #[cfg(feature = "embedded-broker")]
-    return Ok(Assembly { ports, bus, broker, _embedded: embedded });
+    return Ok(Assembly { ports, store, bus, broker, _embedded: embedded });
     #[cfg(not(feature = "embedded-broker"))]
     {
         let () = embedded;
-        Ok(Assembly { ports, bus, broker })
+        Ok(Assembly { ports, store, bus, broker })
     }
+}
+
+/// A damaged store is no reason to be blind: it is set aside, and the site goes on with a fresh one, which says so.
+fn open_store(path: &Path, journal: &Journal) -> anyhow::Result<RocksStore> {
+    let damaged = match RocksStore::open(path, StoreOptions::default()) {
+        Err(error) if error.code == "damaged" => error,
+        opened => return Ok(opened?),
+    };
+    let aside = RocksStore::set_aside(path).with_context(|| damaged.to_string())?;
+    metrics::counter!("parapet_store_set_aside_total").increment(1);
+    let text = format!(
+        "the store was damaged and is now in {}; the site goes on with an empty one: stop it and use `parapet store restore` to go back to a backup ({})",
+        aside.display(),
+        damaged.text
+    );
+    journal.report(Failure::new("store", "damaged", text));
+    Ok(RocksStore::open(path, StoreOptions::default())?)
 }
 
 fn beside(folder: &Path, name: &str) -> std::path::PathBuf {

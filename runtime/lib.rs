@@ -1,6 +1,7 @@
 //! The runtime of a site: the command line, the adapters behind the ports, HTTP, telemetry and signals.
 
 pub mod assemble;
+pub mod backups;
 pub mod capacity;
 pub mod cli;
 mod demo;

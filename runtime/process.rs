@@ -21,6 +21,7 @@ use parapet_supervision::{ChildSpec, Ended, Shutdown, ShutdownReport, StartConte
 
 use crate::{
     assemble::{Assembly, GOODBYE, assemble, bind_http},
+    backups::Backups,
     http::{self, AppState},
     reload::ReloadBoard,
     telemetry::{AlertTraces, Metrics},
@@ -79,8 +80,11 @@ impl SiteProcess {
         let board = ReloadBoard::default();
         let reload = board.clone();
         let (shutdown, broker) = (config.site.shutdown, assembly.broker.clone());
+        let backups = Backups::new(Arc::clone(&assembly.store), config.site.store.backups.clone(), journal.clone());
         let site = topology::start(config, assembly.ports.clone(), journal.clone(), |site| {
-            vec![http_child(listener, AppState { site: Arc::clone(site), metrics, folder: folder.to_owned(), reload })]
+            let by_itself = backups.child();
+            let (site, folder) = (Arc::clone(site), folder.to_owned());
+            vec![by_itself, http_child(listener, AppState { site, metrics, folder, reload, backups })]
         })
         .await?;
         site.links().bus_feed.site(Health::Online, None);

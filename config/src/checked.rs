@@ -92,6 +92,19 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// What is kept for how long.
     pub retention: Retention,
+    /// Copies of it.
+    pub backups: BackupConfig,
+}
+
+/// Copies of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupConfig {
+    /// Their folder.
+    pub path: PathBuf,
+    /// How many are kept.
+    pub keep: usize,
+    /// How often one is made by itself.
+    pub every: Option<Duration>,
 }
 
 /// The evidence folder.

@@ -52,6 +52,8 @@ fn every_key_arrives_in_the_checked_configuration() {
     assert_eq!((s.evidence.pictures.keep_for, s.evidence.pictures.most), (days(30), Some(20 << 30)));
     assert_eq!((s.evidence.clips.keep_for, s.evidence.clips.most), (days(10), Some(50 << 30)));
     assert_eq!(s.store.retention.errors_most, 5_000);
+    let backups = &s.store.backups;
+    assert_eq!((backups.path.to_str(), backups.keep, backups.every), (Some("/mnt/backups"), 3, Some(days(1))));
     let BusConfig::Broker { host, port, tls, credentials, client_id } = &s.bus else { panic!("{:?}", s.bus) };
     assert_eq!((host.as_str(), *port, client_id.as_str()), ("mqtt.example.org", 8883, "yard-1"));
     let (user, password) = credentials.as_ref().unwrap();

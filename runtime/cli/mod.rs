@@ -18,6 +18,7 @@ mod schema;
 mod silence;
 mod simulate_camera;
 mod status;
+mod store;
 mod stored;
 mod trial;
 mod uploader;
@@ -58,8 +59,10 @@ enum Command {
     Silence(silence::SilenceArgs),
     /// List the error journal of the running site.
     Errors(errors::ErrorsArgs),
-    /// Verify the evidence of the running site.
+    /// List, hold, delete and verify the evidence of the running site.
     Evidence(evidence::EvidenceArgs),
+    /// Copy the store of a site, check copies, and go back to one.
+    Store(store::StoreArgs),
     /// List the uploaders of the running site, and decide on what their receivers refuse.
     Uploader(uploader::UploaderArgs),
     /// Work with rules apart from a running site.
@@ -90,6 +93,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Silence(args) => silence::run(&args),
         Command::Errors(args) => errors::run(&args),
         Command::Evidence(args) => evidence::run(&args),
+        Command::Store(args) => store::run(&args),
         Command::Uploader(args) => uploader::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::Demo(args) => demo::run(&args),

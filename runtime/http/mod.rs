@@ -4,6 +4,7 @@
 //! a sentence that says what to do.
 
 mod alerts;
+mod backups;
 mod error;
 mod events;
 mod evidence;
@@ -26,7 +27,7 @@ use parapet_actors::{
     worker::{LoopResult, Stop},
 };
 
-use crate::{reload::ReloadBoard, telemetry::Metrics};
+use crate::{backups::Backups, reload::ReloadBoard, telemetry::Metrics};
 
 /// What the routes share.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ pub struct AppState {
     pub folder: PathBuf,
     /// What the last reload came to.
     pub reload: ReloadBoard,
+    /// Copies of the store.
+    pub backups: Arc<Backups>,
 }
 
 /// All routes.

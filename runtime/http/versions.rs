@@ -14,7 +14,7 @@ use parapet_contracts::{Hold, Silence};
 use serde::Serialize;
 
 use super::{
-    AppState, alerts,
+    AppState, alerts, backups,
     error::Problem,
     events, evidence, holds, silences,
     site::{self, CameraInfo, RuleInfo},
@@ -53,7 +53,7 @@ pub fn api(state: AppState) -> Router {
 
 /// What is the same in all versions.
 fn common() -> Routes<AppState> {
-    let routes: [(&str, MethodRouter<AppState>); 26] = [
+    let routes: [(&str, MethodRouter<AppState>); 27] = [
         ("/site", get(site::site)),
         ("/status", get(site::status)),
         ("/tree", get(site::tree)),
@@ -80,6 +80,7 @@ fn common() -> Routes<AppState> {
         ("/evidence/holds/{id}/release", post(holds::release)),
         ("/evidence/verify", get(evidence::verify)),
         ("/evidence/orphans", get(evidence::orphans)),
+        ("/store/backups", get(backups::list).post(backups::make)),
     ];
     routes.into_iter().fold(Routes::new(), |all, (path, handlers)| all.route(path, handlers))
 }

@@ -11,7 +11,7 @@ use super::{
     is_local,
 };
 use crate::{
-    checked::{BusConfig, EvidenceConfig, Keeping, Site, StoreConfig, TelemetryConfig},
+    checked::{BackupConfig, BusConfig, EvidenceConfig, Keeping, Site, StoreConfig, TelemetryConfig},
     document::{Document, place},
     raw::{LogFormat, RawBus, RawSite, Text},
     yaml::Step,
@@ -88,6 +88,11 @@ pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inpu
                 errors_for: retention.errors.0,
                 errors_most: retention.errors_most,
                 ..Retention::default()
+            },
+            backups: BackupConfig {
+                path: absolute(dir, &raw.store.backups.path.0),
+                keep: raw.store.backups.keep.into(),
+                every: raw.store.backups.every.map(|every| every.0),
             },
         },
         evidence: EvidenceConfig {

@@ -71,6 +71,22 @@ pub(crate) struct RawStore {
     pub path: PathText,
     /// What is kept for how long.
     pub retention: RawRetention,
+    /// Copies of it that can be gone back to.
+    pub backups: RawBackups,
+}
+
+/// Copies of the database, made while it is in use (`parapet store backup`). Each costs what is new since the one before.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawBackups {
+    /// Their folder; better on another disk.
+    pub path: PathText,
+    /// How many are kept; the oldest go.
+    #[schemars(range(min = 1, max = 1000))]
+    pub keep: u16,
+    /// How often one is made. When somebody asks for it only, when absent.
+    #[schemars(extend("x-min" = "1m", "x-max" = "366d"))]
+    pub every: Option<Span>,
 }
 
 /// What is kept for how long.
@@ -217,7 +233,13 @@ fn shutdown() -> Span {
 
 impl Default for RawStore {
     fn default() -> Self {
-        Self { path: "data/store".into(), retention: RawRetention::default() }
+        Self { path: "data/store".into(), retention: RawRetention::default(), backups: RawBackups::default() }
+    }
+}
+
+impl Default for RawBackups {
+    fn default() -> Self {
+        Self { path: "data/backups".into(), keep: 7, every: None }
     }
 }
 

@@ -338,7 +338,7 @@ pub struct StoreUsage {
 pub struct StoreError {
     /// What to do about it.
     pub kind: ErrorKind,
-    /// A stable word: `full`, `read_only`, `in_use`, `damaged`, `bad_cursor`, `newer_version`, `io`.
+    /// A stable word: `full`, `read_only`, `in_use`, `damaged`, `bad_cursor`, `newer_version`, `io`; of backups `no_backup`, `not_empty`.
     pub code: &'static str,
     /// For people.
     pub text: String,

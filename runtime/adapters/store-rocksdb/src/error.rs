@@ -10,8 +10,14 @@ pub fn error(path: &Path, code: &'static str, what: &str) -> StoreError {
         "full" => (ErrorKind::Retry, "free some space; writing goes on by itself then"),
         "read_only" => (ErrorKind::Fatal, "mount it writable, or give its files to the user that Parapet runs as"),
         "in_use" => (ErrorKind::Retry, "stop the other process, or give this site a data folder of its own"),
-        "damaged" => (ErrorKind::Fatal, "move the folder aside and start with an empty one, or bring back a copy"),
-        "newer_version" => (ErrorKind::Fatal, "run that version or a later one, or use another data folder"),
+        "damaged" => (
+            ErrorKind::Fatal,
+            "move the folder aside and start with an empty one, or go back to a backup (`parapet store restore`)",
+        ),
+        "newer_version" => (
+            ErrorKind::Fatal,
+            "run that version or a later one, go back to a backup from before it (`parapet store restore`), or use another data folder",
+        ),
         _ => (ErrorKind::Retry, "look at the disk and at the system's log"),
     };
     StoreError { kind, code, text: format!("store {}: {what}: {advice}", path.display()) }

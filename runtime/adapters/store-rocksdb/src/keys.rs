@@ -18,6 +18,41 @@
 use parapet_contracts::Timestamp;
 use uuid::Uuid;
 
+use crate::db::Family;
+
+/// What lies under a key that is more than the store's own books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Alerts.
+    Alerts,
+    /// What became of them.
+    AlertUpdates,
+    /// Detection events.
+    Events,
+    /// Messages of streams.
+    Rows,
+    /// Error records.
+    Errors,
+    /// Entries of outboxes.
+    OutboxEntries,
+    /// What actors keep.
+    Kept,
+}
+
+/// The table that a key of a family belongs to; `None` for the books.
+pub fn table_of(family: Family, key: &[u8]) -> Option<Table> {
+    match (family, *key.get(1)?) {
+        (Family::Alerts, BY_TIME) => Some(Table::Alerts),
+        (Family::Alerts, RECORD) => Some(Table::AlertUpdates),
+        (Family::Journal, BY_TIME) => Some(Table::Errors),
+        (Family::Events, EVENT) => Some(Table::Events),
+        (Family::Events, RECORD) => Some(Table::Rows),
+        (Family::Outbox, ENTRY) => Some(Table::OutboxEntries),
+        (Family::Kept, KEPT) => Some(Table::Kept),
+        _ => None,
+    }
+}
+
 /// The version of all keys below.
 const VERSION: u8 = 1;
 const BY_TIME: u8 = b't';

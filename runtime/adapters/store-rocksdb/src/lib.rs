@@ -11,6 +11,7 @@
 //! `commit` may be called from many threads, but commits run one after the other: whoever wants throughput puts what is
 //! waiting into one batch, so that one `fsync` serves all of it.
 
+mod backup;
 mod change;
 mod cursor;
 mod db;
@@ -26,8 +27,11 @@ mod retain;
 mod staged;
 mod state;
 mod store;
+mod survey;
 mod values;
 
+pub use backup::{BackupInfo, Restored, backups, restore, verify_backup};
 pub use fallback::{FallbackError, FallbackJournal};
 pub use options::StoreOptions;
 pub use store::RocksStore;
+pub use survey::Survey;

@@ -22,8 +22,9 @@ use crate::{
     values,
 };
 
-/// The format that this version writes: which families there are, and what is in them.
-const FORMAT: u64 = 1;
+/// The format that this version writes: which families there are, and what is in them. It reads all before it:
+/// 1 had no records that tell of removed evidence, which would be unreadable to who knows 1 alone.
+const FORMAT: u64 = 2;
 const FORMAT_KEY: &[u8] = b"format";
 
 impl RocksStore {
@@ -64,22 +65,29 @@ impl RocksStore {
     /// # Errors
     /// When the folder can't be renamed, nor what is in it.
     pub fn set_aside(path: impl AsRef<Path>) -> Result<PathBuf, StoreError> {
-        let path = path.as_ref();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ");
-        let beside = path.with_file_name(format!("{name}.damaged-{stamp}"));
-        let moved = match fs::rename(path, &beside) {
-            Ok(()) => beside,
-            // The folder itself is a mounted volume: what is in it goes into a folder below.
-            Err(e) if matches!(e.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices) => {
-                move_down(path, &format!("damaged-{stamp}")).map_err(|e| of_io(path, "setting it aside", &e))?
-            }
-            Err(e) => return Err(of_io(path, "setting it aside", &e)),
-        };
-        let parent = moved.parent().unwrap_or(path);
-        fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(|e| of_io(path, "setting it aside", &e))?;
-        Ok(moved)
+        move_away(path.as_ref(), "damaged")
     }
+}
+
+/// What stores that were moved away are called.
+const AWAY: [&str; 2] = ["damaged-", "replaced-"];
+
+/// Moves the store at `path` out of the way, under a name that says why; returns where it is now.
+pub(crate) fn move_away(path: &Path, why: &str) -> Result<PathBuf, StoreError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ");
+    let beside = path.with_file_name(format!("{name}.{why}-{stamp}"));
+    let moved = match fs::rename(path, &beside) {
+        Ok(()) => beside,
+        // The folder itself is a mounted volume: what is in it goes into a folder below.
+        Err(e) if matches!(e.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices) => {
+            move_down(path, &format!("{why}-{stamp}")).map_err(|e| of_io(path, "setting it aside", &e))?
+        }
+        Err(e) => return Err(of_io(path, "setting it aside", &e)),
+    };
+    let parent = moved.parent().unwrap_or(path);
+    fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(|e| of_io(path, "setting it aside", &e))?;
+    Ok(moved)
 }
 
 /// RocksDB would take tables without a `CURRENT` file for rubbish and delete them.
@@ -107,19 +115,22 @@ fn refuse_unknown_families(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Reads the format, or writes it into a store that has none yet.
+/// Reads the format, and raises it to this version's: from here on an older one refuses the store.
 fn check_format(db: &Db) -> Result<(), StoreError> {
-    let Some(value) = db.get(Family::Meta, FORMAT_KEY)? else {
-        let mut batch = WriteBatch::default();
-        batch.put_cf(db.family(Family::Meta)?, FORMAT_KEY, values::to_numbers(&[FORMAT]));
-        return db.write(batch, Durability::Synced);
-    };
-    let [format] = values::from_numbers(db, Family::Meta, FORMAT_KEY, &value)?;
-    if format > FORMAT {
-        let what = format!("its format is {format}, this version knows formats up to {FORMAT}");
-        return Err(error(&db.path, "newer_version", &what));
+    if let Some(value) = db.get(Family::Meta, FORMAT_KEY)? {
+        let [format] = values::from_numbers(db, Family::Meta, FORMAT_KEY, &value)?;
+        if format > FORMAT {
+            let what = format!("its format is {format}, this version knows formats up to {FORMAT}");
+            return Err(error(&db.path, "newer_version", &what));
+        }
+        if format == FORMAT {
+            return Ok(());
+        }
+        tracing::info!(from = format, to = FORMAT, store = %db.path.display(), "the store is of an older version and goes on in this one's format");
     }
-    Ok(())
+    let mut batch = WriteBatch::default();
+    batch.put_cf(db.family(Family::Meta)?, FORMAT_KEY, values::to_numbers(&[FORMAT]));
+    db.write(batch, Durability::Synced)
 }
 
 fn move_down(path: &Path, name: &str) -> io::Result<PathBuf> {
@@ -128,8 +139,9 @@ fn move_down(path: &Path, name: &str) -> io::Result<PathBuf> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         // What was set aside before stays where it is.
-        if !entry.file_name().to_string_lossy().starts_with("damaged-") {
-            fs::rename(entry.path(), below.join(entry.file_name()))?;
+        let name = entry.file_name();
+        if !AWAY.iter().any(|away| name.to_string_lossy().starts_with(away)) {
+            fs::rename(entry.path(), below.join(name))?;
         }
     }
     Ok(below)
