@@ -29,7 +29,7 @@ fn site() -> SiteFolder {
     let folder = SiteFolder::new("yard");
     folder.file("models/none.yaml", "kind: null\n").file(
         "rules/alive.yaml",
-        "cameras: all\nsql: SELECT camera FROM status WHERE health = 'online' AND camera IS NOT NULL\nkey: \"{camera}\"\nmessage: \"{camera} is there\"\n",
+        "cameras: all\nsql: SELECT camera FROM status WHERE health = 'online' AND camera IN ('gate', 'dock')\nkey: \"{camera}\"\nmessage: \"{camera} is there\"\n",
     );
     for camera in ["gate", "dock"] {
         folder.file(&format!("cameras/{camera}.yaml"), "source: test://ball\nmodels: [none]\n");

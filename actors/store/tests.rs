@@ -53,7 +53,6 @@ async fn start() -> Fixture {
     let (store, file, journal) =
         (Arc::new(MemoryStore::new()), Arc::new(FakeFile::default()), Journal::new(clock.clone()));
     let (handle, queue) = StoreHandle::new(Arc::clone(&store) as _);
-    let year = Duration::from_secs(365 * 86_400);
     let settings = StoreSettings {
         retention: Retention::default(),
         retain_every: Duration::from_secs(3600),

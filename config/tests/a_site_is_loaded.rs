@@ -47,7 +47,7 @@ fn every_key_arrives_in_the_checked_configuration() {
     let s = &config.site;
     assert_eq!(s.time_zone.iana_name(), Some("Europe/Berlin"));
     assert_eq!(s.store.retention.events_bytes, 1 << 30);
-    let days = |n| Duration::from_secs(n * 86_400);
+    let days = |n: u64| Duration::from_secs(n * 86_400);
     assert_eq!((s.evidence.quality, s.evidence.min_free), (90, 2 << 30));
     assert_eq!((s.evidence.pictures.keep_for, s.evidence.pictures.most), (days(30), Some(20 << 30)));
     assert_eq!((s.evidence.clips.keep_for, s.evidence.clips.most), (days(10), Some(50 << 30)));

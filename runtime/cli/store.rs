@@ -115,7 +115,7 @@ impl PlaceArgs {
 }
 
 fn config(folder: &Path) -> anyhow::Result<StoreConfig> {
-    stored::config(folder).map(|config| config.site.store)
+    stored::config(folder).map(|config| config.site.store.clone())
 }
 
 fn back_up(args: &BackupArgs) -> anyhow::Result<()> {

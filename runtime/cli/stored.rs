@@ -22,9 +22,10 @@ pub fn config(folder: &Path) -> anyhow::Result<SiteConfig> {
 /// # Errors
 /// When the folder holds no site, or the site has no store or is running and has it.
 pub fn open(folder: &Path) -> anyhow::Result<RocksStore> {
-    let path = config(folder)?.site.store.path;
+    let config = config(folder)?;
+    let path = &config.site.store.path;
     if !path.join("CURRENT").exists() {
         bail!("there is no store in {}", path.display());
     }
-    Ok(RocksStore::open(&path, StoreOptions::default())?)
+    Ok(RocksStore::open(path, StoreOptions::default())?)
 }

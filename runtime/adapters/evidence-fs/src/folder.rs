@@ -19,12 +19,11 @@ use uuid::Uuid;
 
 use crate::{
     error::{of_io, reject},
+    files::{DAY, folders, parse_day, room, sync_folder, whole_files},
     jpeg,
     reading::Hashes,
 };
 
-/// The format of a day folder's name.
-const DAY: &str = "%Y-%m-%d";
 /// No evidence file is larger.
 const MAX_BYTES: u64 = 128 << 20;
 
@@ -237,48 +236,8 @@ impl EvidencePort for EvidenceFolder {
     }
 
     fn room(&self) -> Result<Room, EvidenceError> {
-        let told = rustix::fs::statvfs(&self.root).map_err(|e| of_io(&self.root, "asking for its room", &e.into()))?;
-        Ok(Room { free: told.f_bavail * told.f_frsize, total: told.f_blocks * told.f_frsize })
+        room(&self.root)
     }
-}
-
-/// A day in exactly the form that `keep` writes.
-fn parse_day(name: &str) -> Option<Date> {
-    Date::strptime(DAY, name).ok().filter(|day| day.strftime(DAY).to_string() == name)
-}
-
-/// The names of the folders in a folder; not of links to some.
-fn folders(path: &Path) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    Ok(names)
-}
-
-/// The names and sizes of the files in a folder; not of links to some. What a crash left half-written was never evidence, and what
-/// vanishes meanwhile is not there.
-fn whole_files(path: &Path) -> io::Result<Vec<(String, u64)>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type()?.is_file() && !name.ends_with(".part") {
-            match entry.metadata() {
-                Ok(data) => files.push((name, data.len())),
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => return Err(e),
-            }
-        }
-    }
-    Ok(files)
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 fn sha256(bytes: &[u8]) -> String {

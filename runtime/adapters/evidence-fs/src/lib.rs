@@ -8,6 +8,7 @@
 
 pub mod draw;
 mod error;
+mod files;
 mod folder;
 mod jpeg;
 mod reading;

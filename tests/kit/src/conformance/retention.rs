@@ -7,7 +7,6 @@ use parapet_contracts::{
     AlertChange, Selection, Severity,
     ports::store::{AlertQuery, ErrorQuery, Retention, StorePort, Write},
 };
-use uuid::Uuid;
 
 use super::{
     samples::{alert, append, error, event, id, time, update},
