@@ -97,6 +97,7 @@ impl News {
                     AlertChange::Reminded => "The alert goes on, and nobody has taken notice of it.",
                     AlertChange::Evidence if update.evidence.is_some() => "There is a clip of the alert.",
                     AlertChange::Evidence => "There is no clip of the alert.",
+                    AlertChange::Removed => "Evidence of the alert was deleted: delete your copies of it as well.",
                 };
                 what.to_owned()
             }
@@ -194,6 +195,7 @@ fn word(change: AlertChange) -> &'static str {
         AlertChange::Acknowledged => "is acknowledged",
         AlertChange::Escalated => "goes on and is worse",
         AlertChange::Reminded => "goes on",
+        AlertChange::Removed => "has lost evidence",
         AlertChange::Evidence => "has a clip",
     }
 }
