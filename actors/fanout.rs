@@ -17,6 +17,7 @@ use crate::{
     camera::{Downstream, tracking::Tracks},
     cascade::{Cascades, Errand, Tracked},
     journal::{Failure, Journal},
+    live::LiveFeed,
     model::{Seen, Shadows},
     observation::{Observation, Steps},
     outboxes::Outboxes,
@@ -37,6 +38,7 @@ pub struct Fanout {
     tracks: Tracks,
     cascades: Cascades,
     shadows: Shadows,
+    live: LiveFeed,
     looks: Mutex<HashMap<(CameraId, ModelId), LastLook>>,
 }
 
@@ -68,8 +70,8 @@ impl Fanout {
         outboxes: Arc<Outboxes>,
         journal: Journal,
     ) -> Arc<Self> {
-        let (rules, routes, looks, tracks, cascades, shadows) = Default::default();
-        Arc::new(Self { site, rules, routes, bus, store, outboxes, journal, tracks, cascades, shadows, looks })
+        let (rules, routes, looks, tracks, cascades, shadows, live) = Default::default();
+        Arc::new(Self { site, rules, routes, bus, store, outboxes, journal, tracks, cascades, shadows, live, looks })
     }
 
     /// The rules that hear from now on.
@@ -78,9 +80,15 @@ impl Fanout {
         self.rules.store(Arc::new(rules));
     }
 
-    /// Tells the rules that read it of something that is no frame; returns at once.
+    /// Tells the rules that read it, and who watches, of something that is no frame; returns at once.
     pub fn tell(&self, happening: &Happening) {
         self.routes.load().tell(happening);
+        self.live.tell(|| happening.clone());
+    }
+
+    /// Where one can watch what happens.
+    pub fn live(&self) -> &LiveFeed {
+        &self.live
     }
 
     /// The models that are only compared with others.
@@ -152,6 +160,7 @@ impl Fanout {
         });
         if worth_telling {
             self.bus.event(event);
+            self.live.tell(|| Happening::Seen(Arc::clone(event)));
             match self.outboxes.for_event(event) {
                 Ok(entries) => self.store.log_event(event, entries),
                 Err(error) => {

@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod fanout;
 pub mod handoff;
 pub mod journal;
+pub mod live;
 pub mod model;
 pub mod observation;
 pub mod outboxes;

@@ -13,4 +13,4 @@ mod rings;
 pub use cutter::Cutter;
 pub use order::{ClipDesk, ClipOrder, OrderQueue, left_behind};
 pub use ring::{MOST_BYTES, Put, Ring};
-pub use rings::{CameraRing, Rings};
+pub use rings::{CameraRing, Rings, Viewer};

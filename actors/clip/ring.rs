@@ -89,6 +89,11 @@ impl Ring {
         self.groups.back().map(|group| group.newest)
     }
 
+    /// The frames from the last keyframe on.
+    pub fn newest_group(&self) -> Vec<EncodedFrame> {
+        self.groups.back().map(|group| group.frames.clone()).unwrap_or_default()
+    }
+
     /// The frames from the last keyframe before `from` (or the first one after, when there is none before) to `until`; empty when none
     /// was taken by then.
     pub fn cut(&self, from: Timestamp, until: Timestamp) -> Vec<EncodedFrame> {
@@ -138,6 +143,15 @@ mod tests {
         assert_eq!(ring.newest(), Some(at(9_900)));
         assert_eq!(ring.cut(at(0), at(1)), [], "long gone");
         assert_eq!(ring.cut(at(0), at(20_000))[0].at, at(4_000), "what is left of it");
+    }
+
+    #[test]
+    fn who_begins_to_watch_begins_with_the_last_keyframe() {
+        let mut ring = Ring::default();
+        assert_eq!(ring.newest_group(), []);
+        stream(&mut ring, 0..2_300, 0);
+        let group = ring.newest_group();
+        assert_eq!((group[0].at, group[0].keyframe, group.len()), (at(2_000), true, 3));
     }
 
     #[test]
