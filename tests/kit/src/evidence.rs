@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use parapet_contracts::{
     CameraId, ErrorKind, EvidenceRef, Picture, Timestamp,
     ports::{
-        clip::{Clip, ClipPort},
+        clip::{Clip, ClipPort, LiveFilm},
         evidence::{EvidenceError, EvidenceFile, EvidencePort, EvidenceReader, Room},
         media::{EncodedFrame, MediaError},
     },
@@ -74,6 +74,11 @@ impl ClipPort for MemoryClips {
     fn clip(&self, frames: &[EncodedFrame]) -> Result<Clip, MediaError> {
         let bytes = frames.iter().flat_map(|frame| frame.bytes.iter().copied()).collect();
         Ok(Clip { media_type: "video/mp4", extension: "mp4", bytes })
+    }
+
+    fn film(&self, first: &EncodedFrame) -> Result<Box<dyn LiveFilm>, MediaError> {
+        let text = format!("{}: nothing plays in memory", first.format);
+        Err(MediaError { kind: ErrorKind::Reject, code: "unsupported", text })
     }
 }
 

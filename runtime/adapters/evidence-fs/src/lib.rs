@@ -10,7 +10,7 @@ pub mod draw;
 mod error;
 mod files;
 mod folder;
-mod jpeg;
+pub mod jpeg;
 mod reading;
 mod rgb;
 

@@ -6,11 +6,11 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use parapet_contracts::ports::{
-    clip::{Clip, ClipPort},
+    clip::{Clip, ClipPort, LiveFilm},
     media::{EncodedFrame, MediaError},
 };
 
-use crate::{GstMedia, errors, pipeline::make};
+use crate::{GstMedia, errors, live::FragmentedFilm, pipeline::make};
 
 /// The muxer gets this long.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(30);
@@ -34,6 +34,10 @@ impl ClipPort for GstMedia {
         mux(frames, &caps, parser, &path)?;
         let bytes = std::fs::read(&path).map_err(|error| unwritten(&error.to_string()))?;
         Ok(Clip { media_type: "video/mp4", extension: "mp4", bytes })
+    }
+
+    fn film(&self, first: &EncodedFrame) -> Result<Box<dyn LiveFilm>, MediaError> {
+        Ok(Box::new(FragmentedFilm::begin(first)?))
     }
 }
 

@@ -18,6 +18,7 @@ mod film;
 mod flow;
 mod gate;
 mod idling;
+mod live;
 mod network;
 mod open;
 mod overload;
