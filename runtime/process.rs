@@ -84,7 +84,9 @@ impl SiteProcess {
         let site = topology::start(config, assembly.ports.clone(), journal.clone(), |site| {
             let by_itself = backups.child();
             let (site, folder) = (Arc::clone(site), folder.to_owned());
-            vec![by_itself, http_child(listener, AppState { site, metrics, folder, reload, backups })]
+            let (snapshots, live, viewers) = Default::default();
+            let state = AppState { site, metrics, folder, reload, backups, snapshots, live, viewers };
+            vec![by_itself, http_child(listener, state)]
         })
         .await?;
         site.links().bus_feed.site(Health::Online, None);
@@ -144,7 +146,7 @@ fn http_child(listener: TcpListener, state: AppState) -> ChildSpec {
         let (listener, state) = (Arc::clone(&listener), state.clone());
         async move {
             let listener = listener.try_clone()?;
-            let body = Body::task(move |stop| http::serve(listener, state, stop));
+            let body = Body::task(move |stop| http::serve(listener, http::router(state), stop));
             let actor = context.spawn(parapet_actors::worker::Worker, ("http".to_owned(), body)).await?;
             Ok(actor.get_cell())
         }

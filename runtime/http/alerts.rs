@@ -1,15 +1,15 @@
-//! Alerts, their pictures, and the error journal.
+//! An alert, its picture and its clip, and the error journal.
 
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use parapet_actors::evidence::evidence_of;
 use parapet_contracts::{
-    Alert, AlertChange, AlertUpdate, CameraId, ErrorRecord, EvidenceRef, RuleId, Severity, Timestamp,
-    ports::store::{AlertQuery, ErrorQuery, Page},
+    Alert, AlertChange, AlertUpdate, ErrorRecord, EvidenceRef, Timestamp,
+    ports::store::{ErrorQuery, Page},
 };
 use serde::Deserialize;
 use uuid::Uuid;
@@ -19,20 +19,6 @@ use super::{AppState, error::Problem, range, site::read};
 /// Entries of a page unless told otherwise, and at most.
 const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 500;
-
-/// Which alerts.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AlertFilter {
-    camera: Option<CameraId>,
-    rule: Option<RuleId>,
-    /// At least this severe.
-    severity: Option<Severity>,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    after: Option<String>,
-    limit: Option<usize>,
-}
 
 /// Which error records.
 #[derive(Debug, Deserialize)]
@@ -51,6 +37,8 @@ pub struct ImageOptions {
     /// Draw the boxes of the objects.
     #[serde(default)]
     boxes: bool,
+    /// At most so wide, in pixels.
+    width: Option<u32>,
 }
 
 pub(super) fn limit(wanted: Option<usize>) -> Result<usize, Problem> {
@@ -64,16 +52,6 @@ pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Pro
     query.map(|Query(filter)| filter).map_err(|error| Problem::bad_request(error.body_text()))
 }
 
-/// `GET /api/v1/alerts`: newest first; `next` of the answer is the next page's `after`.
-pub async fn list(
-    State(state): State<AppState>,
-    filter: Result<Query<AlertFilter>, QueryRejection>,
-) -> Result<Json<Page<Alert>>, Problem> {
-    let AlertFilter { camera, rule, severity, since, until, after, limit: wanted } = query(filter)?;
-    let query = AlertQuery { camera, rule, at_least: severity, since, until, after, limit: limit(wanted)? };
-    read(&state, move |store| store.alerts(&query)).await.map(Json)
-}
-
 /// `GET /api/v1/alerts/{id}`
 pub async fn one(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<Alert>, Problem> {
     find(&state, &id).await.map(Json)
@@ -85,13 +63,20 @@ pub(super) async fn find(state: &AppState, id: &str) -> Result<Alert, Problem> {
     read(state, move |store| store.alert(id)).await?.ok_or_else(no_such)
 }
 
-/// `GET /api/v1/alerts/{id}/image`: the picture as it was kept, or with `?boxes=true` with the objects' boxes drawn in.
+/// JPEG quality of a picture that is made smaller to be looked at in a list.
+const SMALL_QUALITY: u8 = 75;
+/// A picture never changes, but it may be removed: each look asks for it, and gets it only once.
+const ASK_EACH_TIME: &str = "private, no-cache";
+
+/// `GET /api/v1/alerts/{id}/image`: the picture as it was kept, or with `?boxes=true` with the objects' boxes drawn in, or with `?width=320` a
+/// smaller one. `If-None-Match` spares it who has it already.
 pub async fn image(
     State(state): State<AppState>,
     Path(id): Path<String>,
     options: Result<Query<ImageOptions>, QueryRejection>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let ImageOptions { boxes } = query(options)?;
+    let ImageOptions { boxes, width } = query(options)?;
     let alert = find(&state, &id).await?;
     let Some(reference) = alert.evidence.clone() else {
         return Err(Problem::not_found(format!("no picture of alert {id} could be kept; the error journal says why")));
@@ -99,17 +84,28 @@ pub async fn image(
     let updates = read(&state, move |store| store.alert_updates(alert.id)).await?;
     there(&alert, &updates, &reference)?;
     let port = std::sync::Arc::clone(&state.site.links().ports.evidence);
-    let media_type = reference.media_type.clone();
+    let tag = format!("\"{}-{boxes}-{}\"", reference.sha256, width.unwrap_or_default());
+    let fields = [
+        (header::CONTENT_TYPE, reference.media_type.clone()),
+        (header::CACHE_CONTROL, ASK_EACH_TIME.to_owned()),
+        (header::ETAG, tag.clone()),
+    ];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == tag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, fields).into_response());
+    }
     let picture = tokio::task::spawn_blocking(move || {
-        let jpeg = port.read(&reference)?;
-        if !boxes {
-            return Ok(jpeg);
+        let mut jpeg = port.read(&reference)?;
+        if boxes {
+            let drawn: Vec<_> = alert.objects.iter().map(|o| (o.bbox, o.label.as_str(), o.score)).collect();
+            jpeg = parapet_evidence_fs::draw::with_boxes(&jpeg, (alert.width, alert.height), &drawn)?;
         }
-        let drawn: Vec<_> = alert.objects.iter().map(|o| (o.bbox, o.label.as_str(), o.score)).collect();
-        parapet_evidence_fs::draw::with_boxes(&jpeg, (alert.width, alert.height), &drawn)
+        match width {
+            Some(width) => parapet_evidence_fs::jpeg::smaller(jpeg, width, SMALL_QUALITY),
+            None => Ok(jpeg),
+        }
     });
     match picture.await {
-        Ok(picture) => Ok(([(header::CONTENT_TYPE, media_type)], picture?).into_response()),
+        Ok(picture) => Ok((fields, picture?).into_response()),
         Err(error) => Err(Problem::internal(format!("reading the picture: {error}"))),
     }
 }

@@ -25,6 +25,11 @@ impl Problem {
         Self { status: StatusCode::BAD_REQUEST, code: "bad_request", detail: what.into() }
     }
 
+    /// Whoever asks may not.
+    pub fn forbidden(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, code: "forbidden", detail: what.into() }
+    }
+
     /// The thing is not in a state for it.
     pub fn conflict(what: impl Into<String>) -> Self {
         Self { status: StatusCode::CONFLICT, code: "conflict", detail: what.into() }
@@ -38,6 +43,16 @@ impl Problem {
     /// It comes too fast.
     pub fn too_many(what: impl Into<String>) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, code: "too_fast", detail: what.into() }
+    }
+
+    /// It is too much at once.
+    pub fn too_large(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "too_large", detail: what.into() }
+    }
+
+    /// It did not come in time.
+    pub fn timed_out(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::REQUEST_TIMEOUT, code: "timed_out", detail: what.into() }
     }
 
     /// It may work later.

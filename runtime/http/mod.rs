@@ -1,32 +1,43 @@
-//! HTTP: health, metrics, and what the site tells as JSON under `/api`, in versions: `/api/v1/…`.
+//! HTTP: the page, health, metrics, and what the site tells as JSON under `/api`, in versions: `/api/v1/…`.
 //!
 //! It promises: an answer never holds a secret; a request that reads the store does not hold up the runtime; every error is JSON with
 //! a sentence that says what to do.
 
+mod alert_list;
 mod alerts;
 mod backups;
 mod error;
 mod events;
 mod evidence;
+mod guard;
 mod health;
 mod holds;
+mod live;
+mod page;
+mod performance;
 mod range;
+mod rule;
+mod server;
 mod silences;
 mod site;
+mod snapshot;
 mod streams;
 mod trials;
 mod uploaders;
 mod versions;
+mod video;
 
-use std::{net::TcpListener, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
-use axum::{Router, extract::DefaultBodyLimit, routing::get};
-use parapet_actors::{
-    site::Site,
-    stream::LONGEST_MESSAGE,
-    worker::{LoopResult, Stop},
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, map_response},
+    routing::get,
 };
+use parapet_actors::{site::Site, stream::LONGEST_MESSAGE};
 
+pub use self::{live::Clients, server::serve, snapshot::Snapshots, video::Viewers};
 use crate::{backups::Backups, reload::ReloadBoard, telemetry::Metrics};
 
 /// What the routes share.
@@ -42,6 +53,12 @@ pub struct AppState {
     pub reload: ReloadBoard,
     /// Copies of the store.
     pub backups: Arc<Backups>,
+    /// What cameras showed last, as it was told.
+    pub snapshots: Snapshots,
+    /// Who watches what happens.
+    pub live: Clients,
+    /// Who watches cameras.
+    pub viewers: Viewers,
 }
 
 /// All routes.
@@ -50,22 +67,11 @@ pub fn router(state: AppState) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .fallback(error::no_such_route)
+        .fallback(page::serve)
         .with_state(state.clone())
         .merge(versions::api(state))
         .layer(DefaultBodyLimit::max(LONGEST_MESSAGE + 1))
-}
-
-/// Serves until it is told to stop.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, state: AppState, stop: Stop) -> LoopResult {
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| format!("HTTP: {error}"))?;
-    let serving = axum::serve(listener, router(state));
-    // Open requests are cut off: they only read, and a follower would never end.
-    tokio::select! {
-        () = stop.wait() => Ok(()),
-        result = async { serving.await } => result.map_err(|error| format!("HTTP: {error}")),
-    }
+        .layer(from_fn(server::whole_body))
+        .layer(from_fn(guard::same_origin))
+        .layer(map_response(guard::protect))
 }

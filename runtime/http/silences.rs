@@ -10,7 +10,7 @@ use parapet_contracts::{Alert, AlertChange, AlertUpdate, CameraId, RuleId, Silen
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{AppState, alerts, error::Problem, site::read};
+use super::{AppState, alert_list::AlertState, alerts, error::Problem, site::read};
 
 /// A text that people give: a name, a reason.
 const LONGEST_TEXT: usize = 500;
@@ -48,8 +48,8 @@ pub struct NewSilence {
 pub struct Story {
     /// The alert's id.
     alert: Uuid,
-    /// `raised`, `acknowledged` or `resolved`: of these, the furthest that it came.
-    state: &'static str,
+    /// The furthest that it came.
+    state: AlertState,
     /// What became of it, oldest first.
     updates: Vec<AlertUpdate>,
 }
@@ -72,13 +72,7 @@ pub async fn updates(State(state): State<AppState>, Path(id): Path<String>) -> R
 async fn story(state: &AppState, alert: &Alert) -> Result<Story, Problem> {
     let id = alert.id;
     let updates = read(state, move |store| store.alert_updates(id)).await?;
-    let has = |change| updates.iter().any(|update| update.change == change);
-    let state = match (has(AlertChange::Resolved), has(AlertChange::Acknowledged)) {
-        (true, _) => "resolved",
-        (false, true) => "acknowledged",
-        (false, false) => "raised",
-    };
-    Ok(Story { alert: id, state, updates })
+    Ok(Story { alert: id, state: AlertState::of(&updates), updates })
 }
 
 /// `POST /api/v1/alerts/{id}/acknowledge`: somebody takes notice. It is told again no more and gets no worse; doing it twice changes

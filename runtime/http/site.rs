@@ -67,7 +67,7 @@ pub struct CameraInfo {
 /// A rule: what its file says, and how it fares.
 #[derive(Debug, Serialize)]
 pub struct RuleInfo {
-    id: String,
+    pub(super) id: String,
     name: String,
     enabled: bool,
     severity: parapet_contracts::Severity,
@@ -188,7 +188,7 @@ fn model_infos(state: &AppState) -> Vec<ModelStatus> {
     state.site.models().values().map(|board| board.status()).collect()
 }
 
-fn rule_infos(state: &AppState) -> Vec<RuleInfo> {
+pub(super) fn rule_infos(state: &AppState) -> Vec<RuleInfo> {
     let info = |feed: &std::sync::Arc<parapet_actors::rule::RuleFeed>| {
         let rule = feed.rule();
         RuleInfo {

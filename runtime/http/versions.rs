@@ -14,13 +14,15 @@ use parapet_contracts::{Hold, Silence};
 use serde::Serialize;
 
 use super::{
-    AppState, alerts, backups,
+    AppState, alert_list, alerts, backups,
     error::Problem,
-    events, evidence, holds, silences,
+    events, evidence, holds, live, performance, rule, silences,
     site::{self, CameraInfo, RuleInfo},
+    snapshot,
     streams::{self, StreamInfo},
     trials,
     uploaders::{self, UploaderInfo},
+    video,
 };
 
 /// Where the API lives.
@@ -53,14 +55,19 @@ pub fn api(state: AppState) -> Router {
 
 /// What is the same in all versions.
 fn common() -> Routes<AppState> {
-    let routes: [(&str, MethodRouter<AppState>); 27] = [
+    let routes: [(&str, MethodRouter<AppState>); 32] = [
         ("/site", get(site::site)),
         ("/status", get(site::status)),
         ("/tree", get(site::tree)),
+        ("/live", get(live::live)),
+        ("/performance", get(performance::performance)),
         ("/cameras/{id}", get(site::camera)),
+        ("/cameras/{id}/live", get(video::video)),
+        ("/cameras/{id}/snapshot", get(snapshot::snapshot)),
+        ("/rules/{id}", get(rule::one)),
         ("/models/{id}/promote", post(trials::promote)),
         ("/models/{id}/drop", post(trials::drop_it)),
-        ("/alerts", get(alerts::list)),
+        ("/alerts", get(alert_list::list)),
         ("/alerts/{id}", get(alerts::one)),
         ("/alerts/{id}/image", get(alerts::image)),
         ("/alerts/{id}/clip", get(alerts::clip)),

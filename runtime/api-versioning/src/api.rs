@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
+use hyper::upgrade::OnUpgrade;
 use tower::ServiceExt as _;
 
 use crate::{ApiVersion, Asked, Code, Policy, Refusal, Routes, Wish, policy::report};
@@ -71,9 +72,13 @@ impl VersionedApi {
         let router = chosen.map_or(&self.neutral, |(_, _, routes)| routes).router().clone();
         if let Some(uri) = with_path(request.uri(), path) {
             let original = std::mem::replace(request.uri_mut(), uri);
-            // What the outer route has captured would count as a parameter of the inner one.
+            // What the outer route has captured would count as a parameter of the inner one; what a WebSocket needs stays.
+            let upgrade = request.extensions_mut().remove::<OnUpgrade>();
             request.extensions_mut().clear();
             request.extensions_mut().insert(OriginalUri(original));
+            if let Some(upgrade) = upgrade {
+                request.extensions_mut().insert(upgrade);
+            }
         }
         let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
         self.told(path, chosen.map(|(_, policy, _)| policy), response)
