@@ -87,8 +87,8 @@ fn an_alert_is_raised_once_and_each_step_of_its_life_is_told() {
 
     // Raised once, reminded of until somebody takes notice, then silent, then resolved.
     door("dock", true);
-    let first = alerts(&site, 1).remove(0);
-    let id = first["id"].as_str().unwrap().to_owned();
+    let id = alerts(&site, 1)[0]["id"].as_str().unwrap().to_owned();
+    let first = site.get(&format!("/api/v1/alerts/{id}"));
     assert_eq!((first["title"].as_str(), first["key"].as_str()), (Some("Door dock"), Some("dock")));
     door("dock", true);
     until("it is told again", MINUTE, || updates(&site, &id).iter().any(|change| change == "reminded"));

@@ -2,6 +2,7 @@
 
 pub mod azurite;
 pub mod bad_http;
+pub mod browser;
 pub mod bus;
 pub mod camera;
 pub mod command;
