@@ -13,6 +13,7 @@ pub mod lines;
 pub mod probe;
 pub mod process;
 pub mod reload;
+pub mod secrets;
 pub mod sinks;
 pub mod telemetry;
 pub mod trials;

@@ -24,6 +24,7 @@ use crate::{
     backups::Backups,
     http::{self, AppState},
     reload::ReloadBoard,
+    secrets::SiteSecrets,
     telemetry::{AlertTraces, Metrics},
 };
 
@@ -54,13 +55,14 @@ const AFTER_THE_TREE: Duration = Duration::from_millis(2500);
 const SAME_WISH: Duration = Duration::from_millis(300);
 
 impl SiteProcess {
-    /// Opens everything and starts the site, whose files lie in `folder`. `alerts` hears of each durable alert. Call it on the runtime.
+    /// Opens everything and starts the site, whose files lie in `folder` and whose secrets came from `secrets`. `alerts` hears of each durable alert. Call it on the runtime.
     ///
     /// # Errors
     /// One sentence with the remedy for whatever can't be opened.
     pub async fn start(
         config: SiteConfig,
         folder: &Path,
+        secrets: SiteSecrets,
         alerts: Option<Arc<dyn AlertObserver>>,
     ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -85,7 +87,7 @@ impl SiteProcess {
             let by_itself = backups.child();
             let (site, folder) = (Arc::clone(site), folder.to_owned());
             let (snapshots, live, viewers) = Default::default();
-            let state = AppState { site, metrics, folder, reload, backups, snapshots, live, viewers };
+            let state = AppState { site, metrics, folder, reload, backups, snapshots, live, viewers, secrets };
             vec![by_itself, http_child(listener, state)]
         })
         .await?;

@@ -2,6 +2,7 @@
 //!
 //! Two values are equal exactly when the actor that they declare need not restart.
 
+mod entra;
 mod follow;
 mod mail;
 mod rule;
@@ -23,6 +24,7 @@ use parapet_contracts::{
     status::PictureFault,
 };
 
+pub use entra::EntraConfig;
 pub use follow::{Again, Crop, Follow};
 pub use mail::{Digest, Encryption, Hold, Mailbox, SmtpSinkConfig};
 pub use rule::{

@@ -72,6 +72,7 @@ pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inpu
         existing(document, place!["onnxruntime"], &file, inputs);
         file
     });
+    super::secrets(document, raw.secrets, dir);
     let id = id?;
     let retention = &raw.store.retention;
     Some(Site {

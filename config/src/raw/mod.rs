@@ -3,10 +3,12 @@
 
 mod camera;
 mod canary;
+mod entra;
 mod follow;
 mod model;
 mod overload;
 mod rule;
+mod secrets;
 mod shadow;
 mod sinks;
 mod site;
@@ -22,10 +24,12 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use camera::*;
 pub(crate) use canary::*;
+pub(crate) use entra::*;
 pub(crate) use follow::*;
 pub(crate) use model::*;
 pub(crate) use overload::*;
 pub(crate) use rule::*;
+pub(crate) use secrets::*;
 pub(crate) use shadow::*;
 pub(crate) use sinks::*;
 pub(crate) use site::*;
