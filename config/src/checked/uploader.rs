@@ -122,4 +122,6 @@ pub enum UploadFormat {
     CloudEvents,
     /// Its data alone.
     Data,
+    /// As a `mqtt` sink writes it for the readers of the accelerator.
+    Accelerator,
 }

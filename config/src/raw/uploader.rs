@@ -127,6 +127,8 @@ pub(crate) enum RawFormat {
     Cloudevents,
     /// The data alone, in JSON, for receivers that know nothing of CloudEvents.
     Data,
+    /// The messages of Microsoft's MEC application solution accelerator, on its topics `newDetection` and `newAlert`. For a `mqtt` sink alone.
+    Accelerator,
 }
 
 /// How many events go at once.
