@@ -10,7 +10,7 @@ use crate::{
     checked::{Lane, Sink, UploadFormat, UploadKind, Uploader},
     document::{Document, place},
     problem::Position,
-    raw::{RawFilter, RawFormat, RawLane, RawUploader, RawWhat, Text},
+    raw::{RawFilter, RawFormat, RawFrom, RawLane, RawUploader, RawWhat, Text},
     streams,
     yaml::Step,
 };
@@ -31,6 +31,11 @@ pub(crate) fn uploader(
     what.dedup();
     let filters = filters(document, raw.filter, &what, context);
     let priority = priority(document, &raw.priority);
+    if raw.from == RawFrom::Beginning && raw.what == [RawWhat::Named] {
+        let at = document.at(place!["from"]);
+        let message = "what rules name the uploader for is not known afterwards";
+        document.error(at, message, "send `alerts`, or remove `from`");
+    }
     let sink = sink(document, raw.sink?, context)?;
     if matches!(sink, Sink::Smtp(_)) {
         mails(document, &raw.what, raw.format);
@@ -41,6 +46,7 @@ pub(crate) fn uploader(
         id: id.clone(),
         enabled: raw.enabled,
         what,
+        from_beginning: raw.from == RawFrom::Beginning,
         filters,
         time_zone: context.time_zone.clone(),
         format: match raw.format {

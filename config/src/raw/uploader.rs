@@ -23,6 +23,9 @@ pub(crate) struct RawUploader {
     /// the streams `alerts` (of alerts and evidence) and `detections` (an event goes when one of its objects fits), and of the journal `actor`, `kind`, `text` and `ts`.
     #[schemars(extend("examples" = ["severity = 'critical'"]))]
     pub filter: Option<RawFilter>,
+    /// Where a new uploader begins. One that is purged is new again.
+    #[serde(default)]
+    pub from: RawFrom,
     /// How each event is written.
     #[serde(default)]
     pub format: RawFormat,
@@ -116,6 +119,17 @@ impl JsonSchema for RawFilter {
         let each = generator.subschema_for::<RawFilters>();
         json_schema!({ "anyOf": [text, each] })
     }
+}
+
+/// Where a new uploader begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawFrom {
+    /// With what comes from then on.
+    #[default]
+    Now,
+    /// With what the store still has. Alerts that rules name the uploader for are not known afterwards.
+    Beginning,
 }
 
 /// How each event is written.
