@@ -22,6 +22,7 @@ use parapet_supervision::{ChildSpec, Ended, Shutdown, ShutdownReport, StartConte
 use crate::{
     assemble::{Assembly, GOODBYE, assemble, bind_http},
     backups::Backups,
+    home_assistant,
     http::{self, AppState},
     reload::ReloadBoard,
     secrets::SiteSecrets,
@@ -86,9 +87,13 @@ impl SiteProcess {
         let site = topology::start(config, assembly.ports.clone(), journal.clone(), |site| {
             let by_itself = backups.child();
             let (site, folder) = (Arc::clone(site), folder.to_owned());
+            let home_assistant = home_assistant::child(&site, &site.links().journal);
             let (snapshots, live, viewers) = Default::default();
             let state = AppState { site, metrics, folder, reload, backups, snapshots, live, viewers, secrets };
-            vec![by_itself, http_child(listener, state)]
+            let mut children = vec![by_itself];
+            children.extend(home_assistant);
+            children.push(http_child(listener, state));
+            children
         })
         .await?;
         site.links().bus_feed.site(Health::Online, None);

@@ -75,6 +75,8 @@ pub struct Site {
     pub bus: BusConfig,
     /// Where HTTP listens.
     pub http: SocketAddr,
+    /// How Home Assistant is told of the site.
+    pub home_assistant: Option<HomeAssistant>,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// The shared library of ONNX Runtime, when it is not where it is looked for.
@@ -154,6 +156,15 @@ pub enum BusConfig {
         /// The client's id.
         client_id: String,
     },
+}
+
+/// How Home Assistant is told of the site.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HomeAssistant {
+    /// The discovery prefix.
+    pub prefix: String,
+    /// A rule's sensor goes off after this long without another alert.
+    pub off_after: Duration,
 }
 
 /// TLS of a client.

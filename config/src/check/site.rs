@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use parapet_contracts::{SiteId, ports::store::Retention};
+use parapet_contracts::{SiteId, ports::store::Retention, topics};
 use parapet_rule_sql::schedule::Schedule;
 
 use super::{
@@ -11,9 +11,9 @@ use super::{
     is_local,
 };
 use crate::{
-    checked::{BackupConfig, BusConfig, EvidenceConfig, Keeping, Site, StoreConfig, TelemetryConfig},
+    checked::{BackupConfig, BusConfig, EvidenceConfig, HomeAssistant, Keeping, Site, StoreConfig, TelemetryConfig},
     document::{Document, place},
-    raw::{LogFormat, RawBus, RawSite, Text},
+    raw::{LogFormat, RawBus, RawHomeAssistant, RawSite, Text},
     yaml::Step,
 };
 
@@ -73,6 +73,7 @@ pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inpu
         file
     });
     super::secrets(document, raw.secrets, dir);
+    let home_assistant = raw.home_assistant.map(|raw| home_assistant(document, raw));
     let id = id?;
     let retention = &raw.store.retention;
     Some(Site {
@@ -108,6 +109,7 @@ pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inpu
         },
         bus: bus?,
         http,
+        home_assistant,
         telemetry,
         onnxruntime,
         schedules: schedules(document, raw.schedules),
@@ -195,6 +197,15 @@ fn bus(
         },
         host,
     })
+}
+
+fn home_assistant(document: &mut Document<RawSite>, raw: RawHomeAssistant) -> HomeAssistant {
+    let prefix = raw.prefix.0;
+    if !topics::is_filter(&prefix) || prefix.contains(['+', '#']) || prefix.starts_with('$') {
+        let at = document.at(place!["home_assistant", "prefix"]);
+        document.error(at, "no topic can begin so", "write the discovery prefix, such as `homeassistant`");
+    }
+    HomeAssistant { prefix, off_after: raw.off_after.0 }
 }
 
 /// Tells when one of two keys stands without the other.
