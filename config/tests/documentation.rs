@@ -200,6 +200,22 @@ fn the_overload_policy_that_the_page_on_operation_shows_is_valid() {
 }
 
 #[test]
+fn the_site_files_that_the_page_on_operation_shows_are_valid() {
+    let page = std::fs::read_to_string(docs("operations.md")).unwrap();
+    let sites: Vec<String> =
+        examples(&page).into_iter().filter(|(name, _)| name == "site.yaml").map(|(_, text)| text).collect();
+    assert!(sites.len() > 1, "{sites:?}");
+    let variables = page.split("${env:").skip(1).map(|rest| rest.split('}').next().unwrap());
+    let values: Vec<(&'static str, &'static str)> =
+        variables.map(|name| (&*name.to_owned().leak(), "c2VjcmV0c2VjcmV0c2VjcmV0")).collect();
+    for text in sites {
+        let loaded = TestSite::new(&[("site.yaml", &text)]).load_with(&values);
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{text}{problems}"));
+        assert_eq!(loaded.warnings, [], "{text}");
+    }
+}
+
+#[test]
 fn the_examples_for_operation_are_a_valid_site() {
     let site = TestSite::new(&[("models/scout.onnx", "x"), ("run-secrets/mqtt-password", "x")]);
     let example = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/example");
