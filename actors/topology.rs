@@ -225,9 +225,7 @@ pub async fn start(
 async fn begun_before(store: &StoreHandle, journal: &Journal) -> Vec<UploaderId> {
     let port = Arc::clone(store.port());
     match tokio::task::spawn_blocking(move || port.kept_below(BEGUN)).await {
-        Ok(Ok(kept)) => {
-            kept.iter().filter_map(|(key, _)| UploaderId::new(key.strip_prefix(BEGUN)?).ok()).collect()
-        }
+        Ok(Ok(kept)) => kept.iter().filter_map(|(key, _)| UploaderId::new(key.strip_prefix(BEGUN)?).ok()).collect(),
         Ok(Err(error)) => {
             journal.report(Failure::new("uploaders", "begun", format!("uploaders begin anew: {}", error.text)));
             Vec::new()

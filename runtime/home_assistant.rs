@@ -37,7 +37,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The child that tells Home Assistant; `None` when nobody wants it to.
 pub(crate) fn child(site: &Arc<Site>, journal: &Journal) -> Option<ChildSpec> {
     let settings = site.config().site.home_assistant.clone()?;
-    let teller = Teller { site: Arc::clone(site), bus: Arc::clone(&site.links().ports.bus), journal: journal.clone(), settings };
+    let teller =
+        Teller { site: Arc::clone(site), bus: Arc::clone(&site.links().ports.bus), journal: journal.clone(), settings };
     Some(children::edge_worker("home-assistant", "home-assistant", move |heartbeat| {
         let teller = teller.clone();
         heartbeat.idle(); // It waits for others.

@@ -176,7 +176,8 @@ fn what_a_receiver_refuses_is_a_dead_letter_that_somebody_decides_on() {
 fn a_new_uploader_begins_with_what_the_store_still_has_once() {
     let folder = site(&[]);
     let running = RunningSite::start(PARAPET, &folder);
-    let archived = |name: &str| std::fs::read_to_string(folder.path().join(format!("data/{name}.jsonl"))).unwrap_or_default();
+    let archived =
+        |name: &str| std::fs::read_to_string(folder.path().join(format!("data/{name}.jsonl"))).unwrap_or_default();
     open(&running, 0..5);
     running.wait_for("five alerts", "/api/v1/alerts", MINUTE, |page| page["items"].as_array().unwrap().len() == 5);
     for (name, from) in [("all", "beginning"), ("new", "now")] {

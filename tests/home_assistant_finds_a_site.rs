@@ -32,7 +32,12 @@ fn wait(listener: &Listener, what: &str, good: impl Fn(&BTreeMap<String, Value>)
 /// The form of a device's message, as its page says: what must be there, what may be, and of which kind.
 fn check(message: &Value) {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert!(keys(message).iter().all(|key| ["device", "origin", "availability", "components", "qos"].contains(&key.as_str())), "{message:#}");
+    assert!(
+        keys(message)
+            .iter()
+            .all(|key| ["device", "origin", "availability", "components", "qos"].contains(&key.as_str())),
+        "{message:#}"
+    );
     assert!(message["origin"]["name"].is_string() && message["device"]["identifiers"][0].is_string(), "{message:#}");
     assert!(message["availability"][0]["topic"].is_string());
     for (name, part) in message["components"].as_object().unwrap() {
@@ -43,7 +48,18 @@ fn check(message: &Value) {
             other => panic!("{other}"),
         };
         assert!(part[needed].is_string(), "{name}: {part:#}");
-        let known = ["platform", "unique_id", "name", "device_class", "entity_category", "state_topic", "value_template", "off_delay", "image_topic", "content_type"];
+        let known = [
+            "platform",
+            "unique_id",
+            "name",
+            "device_class",
+            "entity_category",
+            "state_topic",
+            "value_template",
+            "off_delay",
+            "image_topic",
+            "content_type",
+        ];
         assert!(keys(part).iter().all(|key| known.contains(&key.as_str())), "{name}: {part:#}");
     }
 }

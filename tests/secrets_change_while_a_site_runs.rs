@@ -147,7 +147,9 @@ fn a_vault_gives_values_keeps_them_while_it_is_away_and_is_waited_for_alone() {
     assert_eq!((vault.wrong(), entra.wrong()), (Vec::new(), Vec::new()), "each request was as the reference says");
 
     // No answer, no metric, no line of the log and no file shows a value, of the vault or of who the site is there.
-    for path in ["/api/v1/status", "/api/v1/uploaders", "/api/v1/errors?limit=500", "/api/v1/site", "/metrics", "/readyz"] {
+    for path in
+        ["/api/v1/status", "/api/v1/uploaders", "/api/v1/errors?limit=500", "/api/v1/site", "/metrics", "/readyz"]
+    {
         assert!(!site.ask(path).text().contains("canary"), "{path}");
     }
     let ended = site.terminate();

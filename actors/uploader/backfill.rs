@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use parapet_config::{Uploader, UploadKind};
+use parapet_config::{UploadKind, Uploader};
 use parapet_contracts::{
     SiteId, Timestamp, UploaderId,
     ports::store::{AlertQuery, ErrorQuery, StoreError, StorePort},
@@ -62,7 +62,10 @@ impl Backfill {
         // What was decided on just before is in the store by now, or comes through the outboxes.
         count += self.pass(&own, began.checked_sub(MARGIN).ok()).await?;
         tracing::info!(uploader = %self.uploader.id, count, "begins with what the store still has");
-        self.store.keep(begun_key(&self.uploader.id), Some("{\"v\":1}".to_owned())).await.map_err(|error| error.to_string())
+        self.store
+            .keep(begun_key(&self.uploader.id), Some("{\"v\":1}".to_owned()))
+            .await
+            .map_err(|error| error.to_string())
     }
 
     async fn pass(&self, own: &Outboxes, since: Option<Timestamp>) -> Result<usize, String> {

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use parapet_config::{Camera, HomeAssistant, Rule, SiteConfig};
-use parapet_contracts::{CameraId, SiteId, topics::{self, Topic}};
+use parapet_contracts::{
+    CameraId, SiteId,
+    topics::{self, Topic},
+};
 use serde_json::{Map, Value, json};
 
 /// The message of each device, by its topic.

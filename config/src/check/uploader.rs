@@ -109,7 +109,11 @@ fn accelerator(document: &mut Document<RawUploader>, what: &[RawWhat], sink: &Si
     for (index, what) in what.iter().enumerate() {
         if matches!(what, RawWhat::Journal | RawWhat::Evidence) {
             let at = document.at(place!["what", index]);
-            document.error(at, format!("the accelerator knows no `{}`", kind(*what).as_str()), "send alerts and events");
+            document.error(
+                at,
+                format!("the accelerator knows no `{}`", kind(*what).as_str()),
+                "send alerts and events",
+            );
         }
     }
 }

@@ -104,7 +104,11 @@ fn detection(event: &DetectionEvent) -> Detection<'_> {
         information: event.model.as_str(),
         every_time: taken,
         classes: classes.collect(),
-        time_trace: vec![Step { step_name: "AiInference", step_start: taken, step_end: made_at(event).as_millisecond() }],
+        time_trace: vec![Step {
+            step_name: "AiInference",
+            step_start: taken,
+            step_end: made_at(event).as_millisecond(),
+        }],
     }
 }
 
@@ -177,14 +181,20 @@ mod tests {
             Value::String(text) => text.clone(),
             other => panic!("{other:?}"),
         };
-        assert_eq!((text("Id"), text("Type"), text("SourceId")), (samples::id(3).to_string(), "intruder".into(), "gate".into()));
+        assert_eq!(
+            (text("Id"), text("Type"), text("SourceId")),
+            (samples::id(3).to_string(), "intruder".into(), "gate".into())
+        );
         assert_eq!(text("Information"), "1 person in “yard” – since 3 s");
         assert!(text("Frame").ends_with(".jpg"));
         assert_eq!(field(record, "EveryTime"), &Value::Long(samples::time(7).as_millisecond()));
         assert_eq!(field(record, "Accuracy"), &Value::Float(0.87));
         let Value::Array(classes) = field(record, "MatchingClasses") else { panic!("{record:?}") };
         let Value::Array(corners) = field(&classes[0], "BoundingBoxes") else { panic!("{record:?}") };
-        assert_eq!((corners.len(), field(&corners[0], "x"), field(&corners[3], "y")), (4, &Value::Long(11), &Value::Long(221)));
+        assert_eq!(
+            (corners.len(), field(&corners[0], "x"), field(&corners[3], "y")),
+            (4, &Value::Long(11), &Value::Long(221))
+        );
         let Value::Array(steps) = field(record, "TimeTrace") else { panic!("{record:?}") };
         assert!(steps.iter().any(|step| field(step, "StepName") == &Value::String("RulesEngine".into())));
         assert_eq!(alert(3), message, "the same alert makes the same bytes");

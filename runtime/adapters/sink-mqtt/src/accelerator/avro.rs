@@ -64,13 +64,22 @@ mod tests {
     /// The examples of the specification.
     #[test]
     fn numbers_are_written_as_the_specification_says() {
-        for (number, bytes) in [(0, &[0_u8][..]), (-1, &[1]), (1, &[2]), (-64, &[0x7f]), (64, &[0x80, 1]), (i64::MIN, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])] {
+        for (number, bytes) in [
+            (0, &[0_u8][..]),
+            (-1, &[1]),
+            (1, &[2]),
+            (-64, &[0x7f]),
+            (64, &[0x80, 1]),
+            (i64::MIN, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
+        ] {
             let mut datum = Datum::default();
             datum.long(number);
             assert_eq!(datum.0, bytes, "{number}");
         }
         let mut datum = Datum::default();
-        datum.text("foo").array(&[3_i64, 27], |datum, n| drop(datum.long(*n)));
+        datum.text("foo").array(&[3_i64, 27], |datum, n| {
+            datum.long(*n);
+        });
         assert_eq!(datum.0, [6, 0x66, 0x6f, 0x6f, 4, 6, 54, 0]);
     }
 }
