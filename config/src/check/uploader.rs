@@ -10,7 +10,7 @@ use crate::{
     checked::{Lane, Sink, UploadFormat, UploadKind, Uploader},
     document::{Document, place},
     problem::Position,
-    raw::{RawFilter, RawFormat, RawFrom, RawLane, RawUploader, RawWhat, Text},
+    raw::{RawFilter, RawFormat, RawStart, RawLane, RawUploader, RawWhat, Text},
     streams,
     yaml::Step,
 };
@@ -31,7 +31,7 @@ pub(crate) fn uploader(
     what.dedup();
     let filters = filters(document, raw.filter, &what, context);
     let priority = priority(document, &raw.priority);
-    if raw.from == RawFrom::Beginning && raw.what == [RawWhat::Named] {
+    if raw.from == RawStart::Beginning && raw.what == [RawWhat::Named] {
         let at = document.at(place!["from"]);
         let message = "what rules name the uploader for is not known afterwards";
         document.error(at, message, "send `alerts`, or remove `from`");
@@ -46,7 +46,7 @@ pub(crate) fn uploader(
         id: id.clone(),
         enabled: raw.enabled,
         what,
-        from_beginning: raw.from == RawFrom::Beginning,
+        from_beginning: raw.from == RawStart::Beginning,
         filters,
         time_zone: context.time_zone.clone(),
         format: match raw.format {

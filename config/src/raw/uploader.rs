@@ -25,7 +25,7 @@ pub(crate) struct RawUploader {
     pub filter: Option<RawFilter>,
     /// Where a new uploader begins. One that is purged is new again.
     #[serde(default)]
-    pub from: RawFrom,
+    pub from: RawStart,
     /// How each event is written.
     #[serde(default)]
     pub format: RawFormat,
@@ -124,7 +124,7 @@ impl JsonSchema for RawFilter {
 /// Where a new uploader begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum RawFrom {
+pub(crate) enum RawStart {
     /// With what comes from then on.
     #[default]
     Now,
