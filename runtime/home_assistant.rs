@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use parapet_actors::{
-    children,
+    edge_worker,
     journal::{Failure, Journal},
     site::Site,
     worker::{Body, LoopResult, Stop},
@@ -39,7 +39,7 @@ pub(crate) fn child(site: &Arc<Site>, journal: &Journal) -> Option<ChildSpec> {
     let settings = site.config().site.home_assistant.clone()?;
     let teller =
         Teller { site: Arc::clone(site), bus: Arc::clone(&site.links().ports.bus), journal: journal.clone(), settings };
-    Some(children::edge_worker("home-assistant", "home-assistant", move |heartbeat| {
+    Some(edge_worker("home-assistant", "home-assistant", move |heartbeat| {
         let teller = teller.clone();
         heartbeat.idle(); // It waits for others.
         Body::task(move |stop| teller.run(stop))

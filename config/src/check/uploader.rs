@@ -10,7 +10,7 @@ use crate::{
     checked::{Lane, Sink, UploadFormat, UploadKind, Uploader},
     document::{Document, place},
     problem::Position,
-    raw::{RawFilter, RawFormat, RawStart, RawLane, RawUploader, RawWhat, Text},
+    raw::{RawFilter, RawFormat, RawLane, RawStart, RawUploader, RawWhat, Text},
     streams,
     yaml::Step,
 };
