@@ -105,9 +105,9 @@ impl Backfill {
             };
             let mut entries = Entries::new();
             for (alert, updates) in self.read(read).await? {
-                entries.extend(own.for_alert(&alert, &[]).map_err(no_json)?);
+                entries.extend(own.for_alert(&alert, &[]).map_err(|error| no_json(&error))?);
                 for update in updates {
-                    entries.extend(own.for_update(&update, &[]).map_err(no_json)?);
+                    entries.extend(own.for_update(&update, &[]).map_err(|error| no_json(&error))?);
                 }
             }
             count += self.append(entries).await?;
@@ -128,7 +128,7 @@ impl Backfill {
             let (full, last) = (events.len() == limit, events.last().map(|event| event.ts));
             let mut entries = Entries::new();
             for event in events.iter().filter(|event| !seen.contains(&event.id)) {
-                entries.extend(own.for_event(event).map_err(no_json)?);
+                entries.extend(own.for_event(event).map_err(|error| no_json(&error))?);
             }
             count += self.append(entries).await?;
             let Some(last) = last.filter(|_| full) else { return Ok(count) };
@@ -154,7 +154,7 @@ impl Backfill {
         records.sort_by_key(|record| record.first);
         let mut entries = Entries::new();
         for record in records {
-            entries.extend(own.for_failure(&self.site, record).map_err(no_json)?);
+            entries.extend(own.for_failure(&self.site, record).map_err(|error| no_json(&error))?);
         }
         self.append(entries).await
     }
@@ -180,6 +180,6 @@ impl Backfill {
     }
 }
 
-fn no_json(error: serde_json::Error) -> String {
+fn no_json(error: &serde_json::Error) -> String {
     format!("something in the store is no JSON: {error}")
 }

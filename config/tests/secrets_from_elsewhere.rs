@@ -50,7 +50,7 @@ fn what_waits_for_a_value_is_left_out_and_told_and_the_rest_runs() {
         waiting,
         [
             "cameras/gate.yaml:3:11: `${keyvault:gate}` has no value yet: the vault is away; what needs it waits for it",
-            "uploaders/u.yaml:1:43: `${keyvault:hook}` has no value yet: the vault is away; what needs it waits for it",
+            "uploaders/u.yaml:1:42: `${keyvault:hook}` has no value yet: the vault is away; what needs it waits for it",
         ]
     );
     assert_eq!((first.config.cameras.len(), first.config.rules.len(), first.config.uploaders.len()), (1, 1, 0));
