@@ -65,7 +65,7 @@ fn camera_device<'a>(
     let device = json!({
         "identifiers": [id], "name": camera.name, "manufacturer": "Parapet", "model": "camera", "via_device": site_id(site),
     });
-    whole(site, &device, parts)
+    whole(site, &device, &parts)
 }
 
 fn site_device<'a>(config: &SiteConfig, rules: impl Iterator<Item = &'a Rule>, settings: &HomeAssistant) -> Value {
@@ -81,7 +81,7 @@ fn site_device<'a>(config: &SiteConfig, rules: impl Iterator<Item = &'a Rule>, s
         parts.insert(format!("rule-{}", rule.id), sensor(site, &id, rule, &about, settings));
     }
     let device = json!({ "identifiers": [id], "name": config.site.name, "manufacturer": "Parapet", "model": "site" });
-    whole(site, &device, parts)
+    whole(site, &device, &parts)
 }
 
 /// On with an alert, off when it is over. What comes of other rules leaves it as it is: a template without text is passed over.
@@ -95,7 +95,7 @@ fn sensor(site: &SiteId, device: &str, rule: &Rule, about: &str, settings: &Home
     })
 }
 
-fn whole(site: &SiteId, device: &Value, parts: Map<String, Value>) -> Value {
+fn whole(site: &SiteId, device: &Value, parts: &Map<String, Value>) -> Value {
     json!({
         "device": device,
         "origin": { "name": "Parapet", "sw_version": env!("CARGO_PKG_VERSION") },
