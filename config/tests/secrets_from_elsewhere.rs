@@ -3,16 +3,18 @@
 
 mod common;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use common::{Probe, TestSite};
 use parapet_config::{EntraConfig, Loaded, NoSecret, Problems, SecretProvider, SecretSettings, Secrets, load};
 use parking_lot::Mutex;
-use std::sync::Arc;
 
 /// A vault that knows what it was told, and is away otherwise.
 #[derive(Clone, Default)]
-struct Vault(Arc<Mutex<(Option<SecretSettings>, Vec<(&'static str, &'static str)>)>>);
+struct Vault(Arc<Mutex<State>>);
+
+/// What it was told of itself, and what it knows.
+type State = (Option<SecretSettings>, Vec<(&'static str, &'static str)>);
 
 impl SecretProvider for Vault {
     fn scheme(&self) -> &str {
