@@ -103,13 +103,13 @@ mod tests {
     const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
     const Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
 
-    fn keys(keys: Value) -> PublishedKeys {
+    fn keys(keys: &Value) -> PublishedKeys {
         PublishedKeys::read(&json!({ "keys": keys }).to_string()).unwrap()
     }
 
     #[test]
     fn keys_that_are_not_for_signatures_are_passed_over() {
-        let found = keys(json!([
+        let found = keys(&json!([
             {"kty": "EC", "crv": "P-256", "kid": "good", "x": X, "y": Y},
             {"kty": "EC", "crv": "P-256", "kid": "enc", "use": "enc", "x": X, "y": Y},
             {"kty": "oct", "kid": "secret", "k": "c2VjcmV0"},
@@ -127,8 +127,8 @@ mod tests {
     #[test]
     fn a_token_without_an_id_fits_where_there_is_one_key_alone() {
         let key = |id: &str| json!({"kty": "EC", "crv": "P-256", "kid": id, "x": X, "y": Y});
-        assert!(keys(json!([key("a")])).find(None, Algorithm::ES256).is_some());
-        assert!(keys(json!([key("a"), key("b")])).find(None, Algorithm::ES256).is_none());
+        assert!(keys(&json!([key("a")])).find(None, Algorithm::ES256).is_some());
+        assert!(keys(&json!([key("a"), key("b")])).find(None, Algorithm::ES256).is_none());
     }
 
     #[test]
