@@ -111,17 +111,38 @@ fn gather(jobs: &mut mpsc::Receiver<Job>, runtime: &tokio::runtime::Handle) -> V
     group
 }
 
+/// Where a test may end the process before a batch is written, by what the batch does to outboxes.
+fn before_commit(appends: bool, deletes: bool) {
+    if appends {
+        fail::fail_point!("outbox::append");
+    }
+    if deletes {
+        fail::fail_point!("outbox::delete");
+    }
+}
+
+/// Likewise once it is written, and nobody has heard of it.
+fn after_commit(appends: bool, deletes: bool) {
+    if appends {
+        fail::fail_point!("outbox::synced");
+    }
+    if deletes {
+        fail::fail_point!("outbox::deleted");
+    }
+}
+
 impl Writer {
     /// Writes one group, however often it takes; gives up only when the site stops or the store is beyond repair.
     fn write(&mut self, group: Vec<Job>, stop: &Stop) -> LoopResult {
         let mut batch = Batch::default();
         let mut done = Vec::new();
-        let mut appended = false;
+        let (mut appended, mut deletes) = (false, false);
         for job in group {
             if job.synced {
                 batch.durability = Durability::Synced;
             }
             appended |= job.writes.iter().any(|write| matches!(write, Write::Append { .. }));
+            deletes |= job.writes.iter().any(|write| matches!(write, Write::Acknowledge { .. }));
             batch.writes.extend(job.writes);
             done.extend(job.done);
         }
@@ -132,9 +153,11 @@ impl Writer {
             if batch.writes.is_empty() {
                 return Ok(());
             }
+            before_commit(appended, deletes);
             let started = Instant::now();
             let error = match self.handle.port().commit(&batch) {
                 Ok(()) => {
+                    after_commit(appended, deletes);
                     metrics::histogram!("parapet_store_commit_seconds").record(started.elapsed());
                     self.recovered();
                     for done in done {

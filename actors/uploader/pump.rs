@@ -227,7 +227,9 @@ impl Pump {
     /// Sends a window; returns the error at which it must be tried again.
     async fn send(&self, window: &Window) -> Result<Option<SinkError>, String> {
         let items: Vec<_> = window.entries.iter().map(|entry| shaped(&entry.item, self.settings.format)).collect();
+        fail::fail_point!("outbox::send");
         let fates = self.sink.send(&items).await;
+        fail::fail_point!("outbox::sent");
         let (mut taken, mut bytes) = (Vec::new(), 0);
         let mut dead = Vec::new();
         let mut again = None;
@@ -264,6 +266,7 @@ impl Pump {
         let SinkError { code, text, .. } = error;
         let refused = Refused { code: code.to_owned(), text: text.clone(), at: self.clock.now() };
         let letters = self.settings.dead_letters.clone();
+        fail::fail_point!("outbox::bury");
         self.store.bury(queue, letters, entry.clone(), refused).await.map_err(stopped)?;
         // Without the id, which is in the dead letters: repeats are one record.
         let text = format!("{} went to the dead letters: {text}", entry.item.kind);

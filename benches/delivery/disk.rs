@@ -38,7 +38,8 @@ pub fn run(figures: &mut Figures) {
     let folder = tempfile::tempdir().unwrap();
     let store = RocksStore::open(folder.path(), StoreOptions::default()).unwrap();
     for first in (0..EVENTS).step_by(1_000) {
-        let events = (first..first + 1_000).map(|n| Write::Event(event(n, ["gate", "dock", "yard"][n as usize % 3], n / 5)));
+        let events =
+            (first..first + 1_000).map(|n| Write::Event(event(n, ["gate", "dock", "yard"][n as usize % 3], n / 5)));
         store.commit(&Batch { writes: events.collect(), durability: Durability::Buffered }).unwrap();
     }
     store.compact_events().unwrap();

@@ -18,7 +18,8 @@ use support::Figures;
 type Row = (&'static str, fn(&mut Figures));
 
 /// The rows, cheap ones first.
-const ROWS: [Row; 4] = [("durable", durable::run), ("latency", latency::run), ("drain", drain::run), ("disk", disk::run)];
+const ROWS: [Row; 4] =
+    [("durable", durable::run), ("latency", latency::run), ("drain", drain::run), ("disk", disk::run)];
 
 fn main() {
     // As in a site: what the writer measures goes to a recorder.
