@@ -41,11 +41,8 @@ impl Store {
         let fallback = Arc::new(FallbackJournal::open(folder.join("journal.jsonl")).unwrap());
         let (handle, queue) = StoreHandle::new(Arc::clone(&port) as _);
         let ever = Duration::from_secs(365 * 86_400);
-        let settings = StoreSettings {
-            retention: Retention { events_for: ever, events_bytes: u64::MAX, alerts_for: ever, errors_for: ever },
-            retain_every: ever,
-            retry_after: Duration::from_secs(1),
-        };
+        let settings =
+            StoreSettings { retention: Retention::default(), retain_every: ever, retry_after: Duration::from_secs(1) };
         let (for_writer, for_journal, time) = (handle.clone(), journal.clone(), Arc::clone(&clock));
         let spec = ChildSpec::new("store", move |context: StartContext| {
             let writer = StoreWriter {

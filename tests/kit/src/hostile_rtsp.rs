@@ -14,6 +14,8 @@ use std::{
     time::Duration,
 };
 
+use crate::Dice;
+
 /// How many kinds of nonsense there are.
 pub const KINDS: u64 = 14;
 /// Conversations after which it listens no more.
