@@ -50,3 +50,24 @@ fn cuts_of_the_power_lose_nothing_that_was_acknowledged() {
     ));
     assert!(at_a_sync > 0, "no cut came at a sync");
 }
+
+/// The test above is worth something: where a sync does nothing, what was acknowledged is missed.
+#[test]
+fn a_disk_that_lies_about_its_syncs_is_found_out() {
+    let mut oracle = Oracle::new("");
+    let data = oracle.folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let mut disk = ForgetfulDisk::mount(&data).expect("a file system over /dev/fuse");
+    let mut site = oracle.start();
+    disk.lie();
+    let over = in_ms(500);
+    oracle.feed(&mut site, || Instant::now() >= over);
+    disk.switch_off();
+    let log = site.kill().err;
+    oracle.account(&log);
+    assert!(!oracle.ledger.acknowledged.is_empty(), "nothing was acknowledged");
+    disk.come_back(Loss::All, &mut Dice::new(1)).unwrap();
+    oracle.finish();
+    let wrong = oracle.ledger.balance().expect_err("nothing is missed");
+    assert!(wrong.to_string().contains("acknowledged are lost"), "{wrong}");
+}

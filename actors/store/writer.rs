@@ -23,6 +23,9 @@ const GROUP: usize = 512;
 /// How often the journal is written, and the signal to stop looked at, when nothing else happens.
 const TICK: Duration = Duration::from_millis(200);
 
+/// A disk may take this long for a batch before the writer counts as stuck. Another writer could not do better meanwhile.
+const DISK_PATIENCE: Duration = Duration::from_secs(120);
+
 /// The store actor's path in the tree.
 const ACTOR: &str = "store";
 
@@ -91,6 +94,10 @@ fn write_until_stopped(
             retained = Instant::now();
             writer.retain();
         }
+        if stop.is_abandoned() {
+            // It took too long, and its successor waits for the queue.
+            return Ok(());
+        }
         if stop.is_set() {
             if idle && jobs.is_closed() {
                 return Ok(());
@@ -155,7 +162,10 @@ impl Writer {
             }
             before_commit(appended, deletes);
             let started = Instant::now();
-            let error = match self.handle.port().commit(&batch) {
+            let busy = self.heartbeat.busy(DISK_PATIENCE);
+            let committed = self.handle.port().commit(&batch);
+            drop(busy);
+            let error = match committed {
                 Ok(()) => {
                     after_commit(appended, deletes);
                     metrics::histogram!("parapet_store_commit_seconds").record(started.elapsed());

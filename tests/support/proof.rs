@@ -149,9 +149,7 @@ impl Oracle {
         let texts: Vec<String> = file.lines().filter_map(message).collect();
         self.torn = file.lines().count() - texts.len();
         self.ledger.arrived("file", texts);
-        let heard = self.listener.messages();
-        let heard = heard.iter().map(|message| message_of(&String::from_utf8_lossy(&message.payload)));
-        self.ledger.arrived("broker", heard);
+        self.ledger.arrived("broker", heard(&self.listener));
     }
 
     fn dead_letters(&self, site: &RunningSite) -> u64 {
@@ -201,6 +199,11 @@ fn message(event: &str) -> Option<String> {
 /// As [`message`]; what has none is told as it is, and belongs to no number.
 fn message_of(event: &str) -> String {
     message(event).unwrap_or_else(|| event.to_owned())
+}
+
+/// What somebody at a broker has heard.
+pub fn heard(listener: &Listener) -> Vec<String> {
+    listener.messages().iter().map(|message| message_of(&String::from_utf8_lossy(&message.payload))).collect()
 }
 
 fn text_of(request: &Received) -> String {

@@ -55,8 +55,11 @@ impl RocksStore {
             .map_err(|e| of_rocksdb(path, "opening it", &e))?;
         let db = Db { raw, path: path.to_owned() };
         check_format(&db)?;
+        if is_new {
+            keep_name(path)?;
+        }
         let state = Mutex::new(State::load(&db)?);
-        Ok(Self { db, state })
+        Ok(Self { db, turn: Mutex::new(()), state })
     }
 
     /// Moves a damaged store out of the way, so that a fresh one can be opened at `path`; returns where it is now. What is at
@@ -67,6 +70,13 @@ impl RocksStore {
     pub fn set_aside(path: impl AsRef<Path>) -> Result<PathBuf, StoreError> {
         move_away(path.as_ref(), "damaged")
     }
+}
+
+/// RocksDB syncs what is in the folder. The folder's own name is its parent's, and a power cut may take it, and all with it.
+fn keep_name(path: &Path) -> Result<(), StoreError> {
+    let named = path.canonicalize().map_err(|e| of_io(path, "looking where it is", &e))?;
+    let parent = named.parent().unwrap_or(path);
+    fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(|e| of_io(path, "keeping its name", &e))
 }
 
 /// What stores that were moved away are called.
