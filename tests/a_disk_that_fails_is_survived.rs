@@ -160,9 +160,12 @@ fn a_torn_log_is_no_damage_and_damage_is_set_aside_told_and_survived() {
         println!("{what}: up after {up:.2?}");
         assert!(up <= Duration::from_secs(10), "{what}: {up:?}");
         let told = site.wait_for("the journal is there", "/api/v1/errors?actor=store", MINUTE, |page| {
-            !damaged || page.to_string().contains("was damaged and is now in")
+            !damaged || page.to_string().contains("damaged-")
         });
         assert_eq!(told.to_string().contains("damaged"), damaged, "{what}: {told}");
+        // What stands before the damage of the log is kept.
+        let kept = site.get("/api/v1/alerts")["items"].as_array().unwrap().len();
+        assert_eq!(kept > 0, part == ".log", "{what}: {kept} alerts");
         oracle.account(&site.terminate().err);
         // No loop: the next start finds a sound store.
         let again = oracle.start();

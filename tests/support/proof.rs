@@ -36,6 +36,8 @@ pub struct Oracle {
     pub ledger: Ledger,
     /// Lines of the file that a crash tore.
     pub torn: usize,
+    /// How often the store's log was damaged at a start, and what stood before the damage was kept.
+    pub damaged_logs: usize,
     broker: Mosquitto,
     listener: Listener,
 }
@@ -69,7 +71,7 @@ impl Oracle {
                 "sink: {file: {path: data/alerts.jsonl}}\nbackoff: {first: 20ms, max: 200ms}\n",
             );
         let listener = Listener::at(broker.port(), "parapet/yard/alerts");
-        Self { folder, hook, ledger: Ledger::default(), torn: 0, broker, listener }
+        Self { folder, hook, ledger: Ledger::default(), torn: 0, damaged_logs: 0, broker, listener }
     }
 
     /// The command that runs the site.
@@ -141,8 +143,10 @@ impl Oracle {
         let journal = site.get("/api/v1/errors?actor=uploaders/hook").to_string();
         let dead = self.ledger.dead["hook"].len();
         assert!(dead == 0 || journal.contains("refused"), "the journal knows of no dead letter: {journal}");
-        let damaged = site.get("/api/v1/errors?actor=store").to_string();
-        assert!(!damaged.contains("damaged"), "{damaged}");
+        let told = site.get("/api/v1/errors?actor=store");
+        let records = told["items"].as_array().unwrap();
+        assert!(!records.iter().any(|record| record["kind"] == "damaged"), "{told:#}");
+        self.damaged_logs = records.iter().filter(|record| record["kind"] == "log_damaged").count();
         let log = site.terminate().err;
         self.account(&log);
         let file = std::fs::read_to_string(self.folder.path().join("data/alerts.jsonl")).unwrap();
@@ -178,7 +182,12 @@ impl Oracle {
 
     /// Checks the books, and that they are worth something.
     pub fn assert_balanced(&self, what: &str) {
-        let told = format!("{what}: {}; {} torn lines in the file", self.ledger.summary(), self.torn);
+        let told = format!(
+            "{what}: {}; {} torn lines in the file, {} damaged logs",
+            self.ledger.summary(),
+            self.torn,
+            self.damaged_logs
+        );
         println!("{told}");
         if let Err(wrong) = self.ledger.balance() {
             panic!("{told}\n{wrong}");
