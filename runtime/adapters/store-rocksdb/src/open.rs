@@ -33,7 +33,7 @@ impl RocksStore {
     /// # Errors
     /// `in_use`, `read_only`, `full`, `damaged`, `newer_version` or `io`, with a text that names the folder and says what to do.
     pub fn open(path: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
-        Self::open_prepared(path.as_ref(), Prepared::new(options))
+        Self::open_prepared(path.as_ref(), &Prepared::new(options))
     }
 
     /// Opens a store whose log is damaged: all that stands before the damage is there, what stood behind it is lost. As it was found, it
@@ -46,7 +46,7 @@ impl RocksStore {
         let copy = copy_aside(path).map_err(|e| of_io(path, "keeping it as it was found", &e))?;
         let mut prepared = Prepared::new(options);
         prepared.database.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-        match Self::open_prepared(path, prepared) {
+        match Self::open_prepared(path, &prepared) {
             Ok(store) => Ok((store, copy)),
             Err(e) => {
                 // What is left of the copy says nothing that the store itself does not say.
@@ -56,7 +56,7 @@ impl RocksStore {
         }
     }
 
-    fn open_prepared(path: &Path, prepared: Prepared) -> Result<Self, StoreError> {
+    fn open_prepared(path: &Path, prepared: &Prepared) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(|e| match e.kind() {
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
                 error(path, "io", "there is a file where a folder is expected")
