@@ -117,8 +117,9 @@ fn a_receiver_that_is_slow_holds_up_no_other() {
             if pause.is_zero() { plain.push(rate) } else { slow.push(rate) }
         }
     }
-    let mean = |rates: &[f64]| rates.iter().sum::<f64>() / rates.len() as f64;
-    let change = mean(&slow) / mean(&plain) - 1.0;
+    // What else the machine does only makes it slower: the best of each is what the site itself makes of it.
+    let best = |rates: &[f64]| rates.iter().copied().fold(0.0, f64::max);
+    let change = best(&slow) / best(&plain) - 1.0;
     let behind = waiting(&site, "hook");
     println!(
         "a slow webhook: {behind} wait for it; the file {:+.1} %: {plain:.1?} and {slow:.1?} a second",

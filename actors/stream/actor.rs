@@ -26,8 +26,8 @@ const LINES: usize = 512;
 const PAUSE: Duration = Duration::from_secs(5);
 /// Messages that are carried on together.
 const TOGETHER: usize = 256;
-/// A rule that is behind is waited for at most so long.
-const HEARD_WITHIN: Duration = Duration::from_secs(5);
+/// A rule that is behind is waited for at most so long: it takes all that waits at once, and each of it may be an alert with a sync.
+const HEARD_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is looked whether it has caught up.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
