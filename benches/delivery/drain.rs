@@ -7,7 +7,7 @@ use std::{
 };
 
 use parapet_bus_mqtt::BusSettings;
-use parapet_sink_mqtt::MqttSink;
+use parapet_sink_mqtt::{Form, MqttSink};
 use parapet_testkit::Mosquitto;
 
 use crate::{
@@ -40,7 +40,7 @@ async fn measure(figures: &mut Figures) {
 
     let began = Instant::now();
     let settings = BusSettings::new("127.0.0.1", broker.port(), "site");
-    let _pump = store.pump(QUEUE, Arc::new(MqttSink::connect(settings, "sites/".to_owned(), true))).await;
+    let _pump = store.pump(QUEUE, Arc::new(MqttSink::connect(settings, "sites/".to_owned(), Form::CloudEvents))).await;
     let mut most: f64 = 0.0;
     while store.waiting(QUEUE) > 0 {
         tokio::time::sleep(Duration::from_millis(100)).await;
