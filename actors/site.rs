@@ -24,6 +24,7 @@ use crate::{
     model::{Loaded, ModelBoard, ModelPool, OverloadParts, SlotParts, Terms, Work},
     outboxes::{Outboxes, queue_of},
     ports::Ports,
+    recording::Tapes,
     rule::{Judge, RuleFeed, SilenceBoard, TableBoard},
     store::{AlertDesk, StoreHandle},
     stream::{StreamActor, StreamBoard},
@@ -53,6 +54,8 @@ pub struct Links {
     pub last_frames: Arc<LastFrames>,
     /// What they showed in the last seconds, as it came.
     pub rings: Arc<Rings>,
+    /// What they record.
+    pub tapes: Arc<Tapes>,
     /// Holds and removes evidence.
     pub keeper: Arc<Keeper>,
     /// Failures.
@@ -112,6 +115,7 @@ impl Site {
         self.links.fanout.tracks().configure(&config);
         self.links.fanout.cascades().configure(&config);
         self.links.rings.configure(&config);
+        self.links.tapes.configure(&config);
         self.links.tables.set(&config.tables);
         self.make_canaries(&config);
         let models = config.models.values().filter(|model| !self.is_sent_back(&model.id));
@@ -181,6 +185,7 @@ impl Site {
             board: watched,
             last: self.links.last_frames.place(&config.id),
             ring: None,
+            tape: Some(self.links.tapes.of(&config.id)),
             journal: self.links.journal.clone(),
             bus: Arc::clone(&self.links.bus_feed),
             downstream: Arc::clone(&self.links.fanout) as _,
@@ -350,6 +355,7 @@ impl Site {
         self.links.fanout.tracks().configure(&new);
         self.links.fanout.cascades().configure(&new);
         self.links.rings.configure(&new);
+        self.links.tapes.configure(&new);
         self.links.tables.set(&new.tables);
         self.make_canaries(&new);
 

@@ -23,7 +23,7 @@ use parapet_contracts::{
     status::{Health, StatusEvent},
     topics::Topic,
 };
-use parapet_evidence_fs::EvidenceFolder;
+use parapet_evidence_fs::{EvidenceFolder, RecordingFolder};
 use parapet_media_gstreamer::GstMedia;
 use parapet_store_rocksdb::{FallbackJournal, RocksStore, StoreOptions};
 
@@ -84,6 +84,7 @@ pub fn assemble(
         journal_file,
         sinks: Arc::new(Sinks { site: site.id.clone(), evidence: Arc::clone(&evidence) as _ }),
         evidence,
+        recordings: Arc::new(RecordingFolder::at(&site.recordings.path)),
         bus: Arc::clone(&bus) as _,
         lines: Arc::new(FileLines),
         alerts,

@@ -18,6 +18,7 @@ mod performance;
 mod range;
 mod rule;
 mod server;
+mod recordings;
 mod silences;
 mod site;
 mod snapshot;

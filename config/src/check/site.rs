@@ -11,7 +11,10 @@ use super::{
     is_local,
 };
 use crate::{
-    checked::{BackupConfig, BusConfig, EvidenceConfig, HomeAssistant, Keeping, Site, StoreConfig, TelemetryConfig},
+    checked::{
+        BackupConfig, BusConfig, EvidenceConfig, HomeAssistant, Keeping, RecordingsConfig, Site, StoreConfig,
+        TelemetryConfig,
+    },
     document::{Document, place},
     raw::{LogFormat, RawBus, RawHomeAssistant, RawSite, Text},
     yaml::Step,
@@ -106,6 +109,10 @@ pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inpu
                 most: raw.evidence.clips.size.map(|size| size.0),
             },
             min_free: raw.evidence.min_free.0,
+        },
+        recordings: RecordingsConfig {
+            path: absolute(dir, &raw.recordings.path.0),
+            min_free: raw.recordings.min_free.0,
         },
         bus: bus?,
         http,

@@ -19,6 +19,7 @@ mod flow;
 mod gate;
 mod idling;
 mod live;
+mod join;
 mod network;
 mod open;
 mod overload;
@@ -33,6 +34,7 @@ mod tap;
 mod timing;
 
 pub use film::Film;
+pub use join::join;
 
 use std::sync::Arc;
 
