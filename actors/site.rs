@@ -1,5 +1,6 @@
 //! A running site: which actors the configuration asks for, what a change of it does, and what each of them tells.
 
+mod boards;
 mod canaries;
 mod swap;
 
@@ -11,8 +12,9 @@ use parapet_contracts::{CameraId, MainView, ModelId, RuleId, StreamId, UploaderI
 use parapet_supervision::{ChildSpec, Ended, NodeStatus, ShutdownReport, SupervisorHandle};
 use parking_lot::RwLock;
 
-use self::canaries::Canaries;
+pub(crate) use self::boards::Groups;
 pub(crate) use self::canaries::sent_back_before;
+use self::{boards::Boards, canaries::Canaries};
 use crate::{
     bus::BusFeed,
     camera::{CameraBoard, CameraParts, LastFrames, Role},
@@ -78,27 +80,6 @@ pub struct Site {
     /// One changed model takes its place at a time.
     swapping: tokio::sync::Mutex<()>,
     canaries: Canaries,
-}
-
-/// What the actors tell; outlives their restarts.
-#[derive(Default)]
-struct Boards {
-    cameras: BTreeMap<CameraId, Arc<CameraBoard>>,
-    /// Of the main streams of cameras whose substreams are watched.
-    mains: BTreeMap<CameraId, (Arc<CameraBoard>, Arc<MainView>)>,
-    models: BTreeMap<ModelId, (Arc<ModelPool>, Arc<ModelBoard>)>,
-    uploaders: BTreeMap<UploaderId, Arc<PumpBoard>>,
-    streams: BTreeMap<StreamId, Arc<StreamBoard>>,
-}
-
-/// The supervisors of a site's groups.
-pub(crate) struct Groups {
-    pub(crate) root: SupervisorHandle,
-    pub(crate) uploaders: SupervisorHandle,
-    pub(crate) rules: SupervisorHandle,
-    pub(crate) streams: SupervisorHandle,
-    pub(crate) models: SupervisorHandle,
-    pub(crate) cameras: SupervisorHandle,
 }
 
 impl Site {
