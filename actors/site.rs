@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use parapet_config::{Camera, Model, SiteConfig, Stream, Uploader};
-use parapet_contracts::{CameraId, MainView, ModelId, RuleId, StreamId, UploaderId, status::Health};
+use parapet_contracts::{CameraId, ModelId, RuleId, StreamId, UploaderId, status::Health};
 use parapet_supervision::{ChildSpec, Ended, NodeStatus, ShutdownReport, SupervisorHandle};
 use parking_lot::RwLock;
 

@@ -96,6 +96,35 @@ fn a_camera_is_recorded_and_found_by_time() {
     assert_eq!(told.code, Some(0), "{}", told.all());
     let joined = length(&out);
     assert!(joined > 2.0 * seconds && joined < 30.0, "{joined} s of three segments, the first of {seconds} s");
+    // The first is held; what else was recorded until then is deleted, and the audit log says so.
+    let (from, to) = (found[0]["from"].as_str().unwrap(), found[0]["until"].as_str().unwrap());
+    let hold = [
+        "evidence",
+        "hold",
+        "--camera",
+        "door",
+        "--from",
+        from,
+        "--until",
+        to,
+        "--why",
+        "case 7",
+        "--config",
+        folder.arg(),
+    ];
+    assert_eq!(parapet(PARAPET, &hold).code, Some(0));
+    let until = found[2]["until"].as_str().unwrap();
+    let delete = ["recording", "delete", "door", "--from", from, "--to", until, "--config", folder.arg()];
+    let would = parapet(PARAPET, &delete);
+    assert!(would.out.contains("2 segments") && would.out.contains("1 are held"), "{}", would.all());
+    assert_eq!(site.ask(&path).status, 200);
+    let told = parapet(PARAPET, &[&delete[..], &["--why", "on request", "--yes"]].concat());
+    assert!(told.out.contains("deleted 2 segments") && told.out.contains("1 are held and stay"), "{}", told.all());
+    let left = site.get(&format!("/api/v1/cameras/door/recordings?from={from}&to={until}"));
+    assert_eq!(left["items"].as_array().unwrap().len(), 1, "{left:#}");
+    let audit = parapet(PARAPET, &["evidence", "audit", "--config", folder.arg()]);
+    assert!(audit.out.contains("2 files") && audit.out.contains("on request"), "{}", audit.all());
+
     let list = parapet(PARAPET, &["recording", "list", "door", "--config", folder.arg()]);
     assert!(list.out.contains(name), "{}", list.all());
 }

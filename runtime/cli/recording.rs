@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use parapet_contracts::{CameraId, Timestamp};
 use parapet_media_gstreamer::join;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     client::{Client, SiteAddress},
@@ -34,6 +34,8 @@ enum RecordingCommand {
     /// Write what a camera showed within a time to one MP4, without encoding it anew. Whole segments are taken, so it may begin earlier and
     /// end later by some seconds.
     Export(ExportArgs),
+    /// Delete what a camera showed within a time, but for what is held. Without `--yes` it only says what would go.
+    Delete(DeleteArgs),
 }
 
 /// Which recordings.
@@ -72,6 +74,31 @@ struct ExportArgs {
     out: PathBuf,
 }
 
+/// Delete recordings.
+#[derive(Debug, Args)]
+struct DeleteArgs {
+    #[command(flatten)]
+    site: SiteAddress,
+    /// The camera.
+    #[arg(value_name = "CAMERA")]
+    camera: CameraId,
+    /// What ends after this.
+    #[arg(long, value_name = "TIME")]
+    from: Timestamp,
+    /// What begins before this.
+    #[arg(long, value_name = "TIME")]
+    to: Timestamp,
+    /// Who wants it; the user's name when absent.
+    #[arg(long, env = "USER")]
+    by: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
+    /// Delete it. Without, it is only told what would go.
+    #[arg(long, requires = "why")]
+    yes: bool,
+}
+
 #[derive(Deserialize)]
 struct Page {
     items: Vec<Value>,
@@ -95,6 +122,7 @@ pub fn run(args: &RecordingArgs) -> anyhow::Result<ExitCode> {
             Ok(())
         })?,
         RecordingCommand::Export(args) => export(args)?,
+        RecordingCommand::Delete(args) => delete(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -116,6 +144,37 @@ impl Which {
             }
         }
     }
+}
+
+fn delete(args: &DeleteArgs) -> anyhow::Result<()> {
+    let client = args.site.client()?;
+    let (mut segments, mut bytes, mut held, mut failed) = (0, 0, 0, 0);
+    let mut after = Value::Null;
+    loop {
+        let body = json!({
+            "from": args.from, "to": args.to, "by": args.by, "note": args.why, "after": after, "dry_run": !args.yes,
+        });
+        let page: Value = client.post(&format!("cameras/{}/recordings/delete", args.camera), &body)?;
+        let number = |key: &str| page[key].as_u64().unwrap_or_default();
+        (segments, bytes) = (segments + number("segments"), bytes + number("bytes"));
+        (held, failed) = (held + number("held"), failed + number("failed"));
+        after = page["next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    let size = format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    if args.yes {
+        say(&format!("deleted {segments} segments ({size}); {held} are held and stay"));
+    } else {
+        say(&format!(
+            "{segments} segments ({size}) would be deleted; {held} are held and would stay; say --yes and --why"
+        ));
+    }
+    if failed > 0 {
+        bail!("{failed} segments could not be removed: the error journal says why");
+    }
+    Ok(())
 }
 
 fn export(args: &ExportArgs) -> anyhow::Result<()> {

@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
     http::HeaderMap,
     response::Response,
 };
 use jiff::{SignedDuration, tz::TimeZone};
-use parapet_actors::recording::RecordingStatus;
+use parapet_actors::{
+    evidence::{RecordingDeletion, RecordingsDeleted},
+    recording::RecordingStatus,
+};
 use parapet_contracts::{
     CameraId, Timestamp,
     ports::{evidence::EvidenceError, recording::Segment},
@@ -20,7 +26,9 @@ use super::{
     AppState,
     alerts::{limit, query},
     error::Problem,
+    holds::{problem, unreadable, why},
     range,
+    silences::short,
 };
 
 /// What is shown unless a time is given.
@@ -115,4 +123,42 @@ pub async fn one(
 
 fn camera(id: &str) -> Result<CameraId, Problem> {
     id.parse().map_err(|_| Problem::not_found(format!("there is no camera {id:?}")))
+}
+
+/// Recordings to delete.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewDeletion {
+    /// Those that end after.
+    from: Timestamp,
+    /// Those that begin before.
+    #[serde(alias = "until")]
+    to: Timestamp,
+    by: Option<String>,
+    /// Why.
+    note: Option<String>,
+    /// Where the page before ended.
+    after: Option<String>,
+    /// Only say what would go.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `POST /api/v1/cameras/{id}/recordings/delete`: deletes a page of segments, but for what is held; `next` of the answer is the next page's
+/// `after`. The audit log keeps who and why.
+pub async fn delete(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    body: Result<Json<NewDeletion>, JsonRejection>,
+) -> Result<Json<RecordingsDeleted>, Problem> {
+    let Json(NewDeletion { from, to, by, note, after, dry_run }) = body.map_err(unreadable)?;
+    if from >= to {
+        return Err(Problem::bad_request("`to` must be later than `from`"));
+    }
+    let note = if dry_run { note.unwrap_or_default() } else { why(note)? };
+    let (camera, by) = (camera(&id)?, short(by, "by")?);
+    let deletion = RecordingDeletion { camera, within: from..to, by, note, after, dry_run };
+    let links = state.site.links();
+    let deleted = links.keeper.delete_recordings(Arc::clone(&links.ports.recordings), deletion).await;
+    deleted.map(Json).map_err(problem)
 }

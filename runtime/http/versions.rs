@@ -55,7 +55,7 @@ pub fn api(state: AppState) -> Router {
 
 /// What is the same in all versions.
 fn common() -> Routes<AppState> {
-    let routes: [(&str, MethodRouter<AppState>); 34] = [
+    let routes: [(&str, MethodRouter<AppState>); 35] = [
         ("/site", get(site::site)),
         ("/status", get(site::status)),
         ("/tree", get(site::tree)),
@@ -67,6 +67,7 @@ fn common() -> Routes<AppState> {
         ("/rules/{id}", get(rule::one)),
         ("/cameras/{id}/recordings", get(recordings::list)),
         ("/cameras/{id}/recordings/{name}", get(recordings::one)),
+        ("/cameras/{id}/recordings/delete", post(recordings::delete)),
         ("/models/{id}/promote", post(trials::promote)),
         ("/models/{id}/drop", post(trials::drop_it)),
         ("/alerts", get(alert_list::list)),

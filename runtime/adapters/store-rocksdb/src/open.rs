@@ -81,7 +81,9 @@ impl RocksStore {
             keep_name(path)?;
         }
         let state = Mutex::new(State::load(&db)?);
-        Ok(Self { db, turn: Mutex::new(()), state })
+        // A copy of the options counts together with them.
+        let statistics = prepared.database.clone();
+        Ok(Self { db, turn: Mutex::new(()), state, statistics })
     }
 
     /// Moves a damaged store out of the way, so that a fresh one can be opened at `path`; returns where it is now. What is at

@@ -27,6 +27,8 @@ pub struct RocksStore {
     pub(crate) turn: Mutex<()>,
     /// Held for moments, never while the disk works: whoever reads does not wait for a sync.
     pub(crate) state: Mutex<State>,
+    /// The options that it was opened with, which count for it.
+    pub(crate) statistics: rocksdb::Options,
 }
 
 impl RocksStore {

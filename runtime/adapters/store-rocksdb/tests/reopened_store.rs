@@ -279,4 +279,8 @@ fn figures_are_told() {
     let of = |name| gauges.iter().find(|(n, _)| *n == name).unwrap().1;
     assert!(of("parapet_store_memtables_bytes") > 0);
     assert_eq!(of("parapet_store_writes_stopped"), 0);
+    let counters = store.counters();
+    let counted = |name| counters.iter().find(|(n, _)| *n == name).unwrap().1;
+    assert!(counted("parapet_store_log_bytes_total") > 0 && counted("parapet_store_log_syncs_total") > 0);
+    assert_eq!(counted("parapet_store_stall_milliseconds_total"), 0);
 }
