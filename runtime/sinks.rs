@@ -1,5 +1,7 @@
 //! The sinks that uploaders' files can name.
 
+mod kafka;
+
 use std::sync::Arc;
 
 use parapet_actors::ports::SinkFactory;
@@ -15,6 +17,7 @@ use parapet_contracts::{
 };
 use parapet_sink_file::FileSink;
 use parapet_sink_http::{HttpSettings, HttpSink};
+use parapet_sink_kafka::KafkaSink;
 use parapet_sink_mqtt::{Form, MqttSink};
 use parapet_sink_object_store::{ObjectStoreSettings, ObjectStoreSink, Place};
 use parapet_sink_smtp::{Encryption as MailEncryption, People, SmtpSettings, SmtpSink};
@@ -30,12 +33,15 @@ pub struct Sinks {
 
 impl SinkFactory for Sinks {
     fn build(&self, uploader: &Uploader) -> Result<Arc<dyn SinkPort>, String> {
+        let name = format!("parapet-{}-{}", self.site, uploader.id);
         let cloudevents = uploader.format == UploadFormat::CloudEvents;
         match &uploader.sink {
             Sink::File { path, rotate_bytes, keep } => Ok(Arc::new(FileSink::new(path.clone(), *rotate_bytes, *keep))),
             Sink::Http(config) => Ok(Arc::new(HttpSink::new(&http(config, cloudevents))?)),
+            Sink::Kafka(config) => {
+                Ok(Arc::new(KafkaSink::connect(kafka::settings(config, uploader, &self.site, name)?)))
+            }
             Sink::Mqtt(config) => {
-                let name = format!("parapet-{}-{}", self.site, uploader.id);
                 Ok(Arc::new(MqttSink::connect(mqtt(config, name), config.prefix.clone(), form(uploader.format))))
             }
             Sink::ObjectStore(config) => {

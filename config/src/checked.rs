@@ -4,6 +4,7 @@
 
 mod entra;
 mod follow;
+mod kafka;
 mod keeping;
 mod mail;
 mod rule;
@@ -27,6 +28,7 @@ use parapet_contracts::{
 
 pub use entra::EntraConfig;
 pub use follow::{Again, Crop, Follow};
+pub use kafka::{KafkaCompression, KafkaLogin, KafkaMechanism, KafkaSinkConfig};
 pub use keeping::{BackupConfig, EvidenceConfig, Keeping, RecordConfig, RecordMode, RecordingsConfig};
 pub use mail::{Digest, Encryption, Hold, Mailbox, SmtpSinkConfig};
 pub use rule::{

@@ -11,6 +11,7 @@
 mod check;
 pub mod checked;
 pub mod columns;
+mod connection_string;
 mod csv;
 mod diff;
 mod document;

@@ -6,7 +6,10 @@ mod common;
 use std::time::Duration;
 
 use common::TestSite;
-use parapet_config::{Lane, ObjectPlace, Sink, UploadFormat, UploadKind, Uploader};
+use parapet_config::{
+    EntraConfig, KafkaCompression, KafkaLogin, KafkaMechanism, Lane, ObjectPlace, Sink, UploadFormat, UploadKind,
+    Uploader,
+};
 
 fn uploader(text: &str) -> Uploader {
     let site = TestSite::new(&[("uploaders/u.yaml", text), ("ca.pem", "x")]);
@@ -67,6 +70,115 @@ fn a_webhook_is_signed() {
     let u = uploader("sink: {http: {url: \"https://x.example/\", secret: \"whsec_Y2FuYXJ5\", max_body: 64kB}}\n");
     let Sink::Http(http) = &u.sink else { panic!("{:?}", u.sink) };
     assert!(http.secret.is_some() && http.max_body == 64_000 && !format!("{http:?}").contains("Y2FuYXJ5"));
+}
+
+#[test]
+fn kafka_is_brokers_or_a_connection_string() {
+    let kafka = |text: &str| match uploader(&format!("sink: {{kafka: {{{text}}}}}\n")).sink {
+        Sink::Kafka(config) => *config,
+        other => panic!("{other:?}"),
+    };
+    let plain = kafka("brokers: \"127.0.0.1\", topic: \"parapet.{site}-{kind}\", security: plaintext");
+    assert_eq!((plain.brokers, plain.tls, plain.login), (vec![("127.0.0.1".to_owned(), 9092)], None, KafkaLogin::None));
+    assert_eq!(
+        (plain.topic.as_str(), plain.max_message, plain.timeout),
+        ("parapet.{site}-{kind}", 1_046_528, Duration::from_secs(30))
+    );
+    let scram = kafka(
+        "brokers: [a.example, \"b.example:9000\"], topic: t, mechanism: scram-sha-512, username: u, password: \"${env:X}\", tls: {ca: ca.pem}, mode: structured, compression: gzip",
+    );
+    assert_eq!(scram.brokers, [("a.example".to_owned(), 9093), ("b.example".to_owned(), 9000)]);
+    assert!(scram.structured && scram.compression == KafkaCompression::Gzip);
+    assert!(scram.tls.as_ref().unwrap().ca.as_ref().unwrap().ends_with("ca.pem"));
+    assert!(matches!(scram.login, KafkaLogin::Password { mechanism: KafkaMechanism::ScramSha512, .. }));
+    let hub = kafka(
+        "connection_string: \"Endpoint=sb://sites.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=${env:X};EntityPath=alerts\"",
+    );
+    assert_eq!((hub.brokers, hub.topic.as_str()), (vec![("sites.servicebus.windows.net".to_owned(), 9093)], "alerts"));
+    let KafkaLogin::Password { mechanism: KafkaMechanism::Plain, username, password } = &hub.login else {
+        panic!("{:?}", hub.login)
+    };
+    assert_eq!(username.expose(), "$ConnectionString");
+    assert!(password.expose().starts_with("Endpoint=sb://sites") && password.expose().contains("canary-7f3a"));
+    assert!(hub.tls.is_some() && !format!("{:?}", hub.login).contains("canary"));
+    let emulator = kafka(
+        "connection_string: \"Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true;\", topic: t",
+    );
+    assert_eq!((emulator.brokers, emulator.tls), (vec![("localhost".to_owned(), 9092)], None));
+}
+
+#[test]
+fn who_a_site_is_at_entra_is_said_completely() {
+    let login = |text: &str| match uploader(&format!(
+        "sink: {{kafka: {{brokers: sites.servicebus.windows.net, topic: t, entra: {{{text}}}}}}}\n"
+    ))
+    .sink
+    {
+        Sink::Kafka(config) => config.login,
+        other => panic!("{other:?}"),
+    };
+    let KafkaLogin::Entra { entra, scope } = login("tenant: t, client_id: c, client_secret: \"${env:X}\"") else {
+        panic!()
+    };
+    assert_eq!(scope, "https://sites.servicebus.windows.net/.default");
+    assert!(matches!(entra, EntraConfig::Secret { authority: None, .. }) && !format!("{entra:?}").contains("canary"));
+    let KafkaLogin::Entra { entra, .. } = login("identity: workload") else { panic!() };
+    assert_eq!(entra, EntraConfig::Workload { tenant: None, client_id: None, token_file: None, authority: None });
+    let KafkaLogin::Entra { entra, .. } = login("identity: managed, client_id: c") else { panic!() };
+    assert_eq!(entra, EntraConfig::Managed { client_id: Some("c".to_owned()) });
+    for (text, expected) in [
+        ("{}", "uploaders/u.yaml:1:45: it is not said who the site is; add `client_secret`, `identity: workload`"),
+        ("{client_secret: s, tenant: t}", "uploaders/u.yaml:1:45: `client_id` is missing"),
+        ("{identity: managed, tenant: t}", "uploaders/u.yaml:1:72: `tenant` does not go with this identity; remove it"),
+        ("{identity: workload, authority: \"http://h\"}", "uploaders/u.yaml:1:84: this is no address of an authority"),
+    ] {
+        let told = error(&format!("sink: {{kafka: {{brokers: \"h:9093\", topic: t, entra: {text}}}}}\n"));
+        assert!(told.starts_with(expected) && told.lines().count() == 1, "{told}\nexpected: {expected}");
+    }
+}
+
+#[test]
+fn mistakes_about_kafka_are_told_with_their_place_and_without_the_secret() {
+    const KEY: &str = "SharedAccessKeyName=send;SharedAccessKey=canary7f3a";
+    for (text, expected) in [
+        (
+            "topic: t".to_owned(),
+            "uploaders/u.yaml:1:8: it is not said where the brokers are; add `brokers: [HOST:PORT]`",
+        ),
+        ("brokers: h".to_owned(), "uploaders/u.yaml:1:8: the topic is missing"),
+        (
+            "brokers: [h, \"kafka://h\"], topic: t".to_owned(),
+            "uploaders/u.yaml:1:29: this is no address of a broker; write `HOST[:PORT]`",
+        ),
+        ("brokers: h, topic: \"a/b\"".to_owned(), "uploaders/u.yaml:1:35: this is no name of a topic"),
+        (
+            "brokers: h, topic: \"{camera}\"".to_owned(),
+            "uploaders/u.yaml:1:35: a `{…}` of this topic is not known; `{site}`, `{kind}` can",
+        ),
+        ("brokers: h, topic: t, username: u".to_owned(), "uploaders/u.yaml:1:38: `username` needs `password`"),
+        ("brokers: h, topic: t, scope: s".to_owned(), "uploaders/u.yaml:1:38: `scope` needs `entra`"),
+        (
+            "brokers: localhost, topic: t, security: plaintext, tls: {}".to_owned(),
+            "uploaders/u.yaml:1:67: `tls` does not go with `security: plaintext`",
+        ),
+        (
+            "connection_string: canary7f3a, topic: t".to_owned(),
+            "uploaders/u.yaml:1:35: this is no connection string of Event Hubs: a part of it has no `=`",
+        ),
+        (format!("connection_string: \"Endpoint=sb://h/;{KEY}\""), "uploaders/u.yaml:1:8: the topic is missing"),
+        (
+            format!("connection_string: \"Endpoint=sb://h/;{KEY};EntityPath=x\", topic: t"),
+            "uploaders/u.yaml:1:127: the connection string is for another event hub",
+        ),
+        (
+            format!("connection_string: \"Endpoint=sb://h/;{KEY}\", topic: t, brokers: h"),
+            "uploaders/u.yaml:1:117: `brokers` does not go with `connection_string`",
+        ),
+    ] {
+        let told = error(&format!("sink: {{kafka: {{{text}}}}}\n"));
+        assert!(told.starts_with(expected) && told.lines().count() == 1, "{told}\nexpected: {expected}");
+        assert!(!told.contains("canary"), "{told}");
+    }
 }
 
 #[test]

@@ -472,7 +472,7 @@ fn mistakes_in_names_and_uploaders() {
         ),
         (
             TestSite::new(&[("uploaders/u.yaml", "sink: {ftp: {}}\n")]).errors().join("\n"),
-            "uploaders/u.yaml:1:7: it is not said where it sends to; add one of `file`, `http`, `mqtt`, `object_store`, `smtp`, for example `file: {path: …}`\nuploaders/u.yaml:1:8: unknown key `ftp`; Known keys: `file`, `http`, `mqtt`, `object_store`, `smtp`",
+            "uploaders/u.yaml:1:7: it is not said where it sends to; add one of `file`, `http`, `kafka`, `mqtt`, `object_store`, `smtp`, for example `file: {path: …}`\nuploaders/u.yaml:1:8: unknown key `ftp`; Known keys: `file`, `http`, `kafka`, `mqtt`, `object_store`, `smtp`",
         ),
         (
             TestSite::new(&[

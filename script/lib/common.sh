@@ -21,6 +21,7 @@ case "$ONNXRUNTIME_PACKAGE" in
 esac
 export ORT_DYLIB_PATH="${ORT_DYLIB_PATH:-$PARAPET_CACHE/$ONNXRUNTIME_PACKAGE-$ONNXRUNTIME_VERSION-$(uname -m)/libonnxruntime.so.$ONNXRUNTIME_VERSION}"
 
+KAFKA_VERSION="4.1.0" # of the Maven artifact kafka_2.13, for tests alone
 AZURITE_VERSION="3.35.0" # of the npm package, for tests alone
 AIOSMTPD_VERSION="1.4.6" # of the PyPI package, for tests alone
 

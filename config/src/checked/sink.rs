@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use parapet_contracts::Secret;
 
-use super::{SmtpSinkConfig, TlsConfig};
+use super::{KafkaSinkConfig, SmtpSinkConfig, TlsConfig};
 
 /// Where an uploader sends to.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub enum Sink {
     },
     /// Each event in a request of its own (POST).
     Http(HttpSinkConfig),
+    /// Kafka, or Event Hubs.
+    Kafka(Box<KafkaSinkConfig>),
     /// A bridge to another broker.
     Mqtt(MqttSinkConfig),
     /// Object storage.
@@ -34,6 +36,7 @@ impl Sink {
         match self {
             Self::File { .. } => "file",
             Self::Http(_) => "http",
+            Self::Kafka(_) => "kafka",
             Self::Mqtt(_) => "mqtt",
             Self::ObjectStore(_) => "object_store",
             Self::Smtp(_) => "smtp",

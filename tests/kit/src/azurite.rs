@@ -8,9 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::hmac;
 use tempfile::TempDir;
 
-use crate::{command::end, mosquitto::free_port};
+use crate::{command::end, http::ask_with, mosquitto::free_port};
 
 /// The account that azurite has.
 pub const ACCOUNT: &str = "devstoreaccount1";
@@ -59,6 +61,27 @@ impl Azurite {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Makes a container whose blobs anybody may read, as
+    /// <https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key> says.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn make_public_container(&self, name: &str) {
+        let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let fields = format!("x-ms-blob-public-access:blob\nx-ms-date:{date}\nx-ms-version:2021-08-06");
+        let resource = format!("/{ACCOUNT}/{ACCOUNT}/{name}\nrestype:container");
+        let signed = format!("PUT{}{fields}\n{resource}", "\n".repeat(12));
+        let key = STANDARD.decode(KEY).unwrap_or_else(|e| panic!("azurite's key: {e}"));
+        let signature = STANDARD.encode(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), signed.as_bytes()));
+        let head = format!(
+            "{}\r\nauthorization: SharedKey {ACCOUNT}:{signature}\r\ncontent-length: 0\r\n",
+            fields.replace('\n', "\r\n")
+        );
+        let answer = ask_with(self.address, "PUT", &format!("/{ACCOUNT}/{name}?restype=container"), &head, "");
+        let answer = answer.unwrap_or_else(|e| panic!("azurite does not answer: {e}"));
+        assert_eq!(answer.status, 201, "no container: {}\n{}", answer.head, answer.text());
     }
 
     /// The endpoint of its account.

@@ -94,6 +94,11 @@ impl BadHttp {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What it does with the next requests, in their order.
     pub fn next(&self, manners: impl IntoIterator<Item = Manner>) {
         self.inner.manners.lock().extend(manners);

@@ -78,7 +78,7 @@ fn ask(address: SocketAddr, method: &str, path: &str, content_type: &str, body: 
 }
 
 /// Asks with these header fields, a line each.
-fn ask_with(address: SocketAddr, method: &str, path: &str, fields: &str, body: &str) -> io::Result<Answer> {
+pub(crate) fn ask_with(address: SocketAddr, method: &str, path: &str, fields: &str, body: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n{body}")?;

@@ -12,6 +12,8 @@ pub mod entra;
 pub mod evidence;
 pub mod hostile_rtsp;
 pub mod http;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod key_vault;
 pub mod ledger;
 pub mod lines;
@@ -26,6 +28,7 @@ pub mod site;
 pub mod smtp;
 pub mod store;
 pub mod wait;
+pub mod wire;
 
 pub use azurite::Azurite;
 pub use bad_http::BadHttp;
@@ -33,6 +36,8 @@ pub use bus::MemoryBus;
 pub use dice::Dice;
 pub use entra::EntraServer;
 pub use evidence::{MemoryClips, MemoryEvidence};
+#[cfg(feature = "kafka")]
+pub use kafka::{Kafka, KafkaOptions};
 pub use key_vault::KeyVaultServer;
 pub use ledger::Ledger;
 pub use lines::MemoryLines;
@@ -42,3 +47,4 @@ pub use recordings::MemoryRecordings;
 pub use site::{RunningSite, SiteFolder, shared_data};
 pub use smtp::SmtpServer;
 pub use store::MemoryStore;
+pub use wire::Wire;

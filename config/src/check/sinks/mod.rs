@@ -2,6 +2,7 @@
 
 mod file;
 mod http;
+mod kafka;
 mod mqtt;
 mod object_store;
 mod smtp;
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// The kinds of sink, as they stand in a file.
-const KINDS: [&str; 5] = ["file", "http", "mqtt", "object_store", "smtp"];
+const KINDS: [&str; 6] = ["file", "http", "kafka", "mqtt", "object_store", "smtp"];
 
 /// The one place where it sends to.
 pub(super) fn sink(document: &mut Document<RawUploader>, raw: RawSink, context: &mut Context<'_>) -> Option<Sink> {
@@ -38,9 +39,10 @@ pub(super) fn sink(document: &mut Document<RawUploader>, raw: RawSink, context: 
             return None;
         }
     }
-    let RawSink { file, http, mqtt, object_store, smtp } = raw;
+    let RawSink { file, http, kafka, mqtt, object_store, smtp } = raw;
     file.map(|raw| file::file(document, raw, context))
         .or_else(|| http.map(|raw| http::http(document, raw)))
+        .or_else(|| kafka.map(|raw| kafka::kafka(document, *raw, context)))
         .or_else(|| mqtt.map(|raw| mqtt::mqtt(document, raw, context)))
         .or_else(|| object_store.map(|raw| object_store::object_store(document, raw)))
         .or_else(|| smtp.map(|raw| smtp::smtp(document, raw, context)))?

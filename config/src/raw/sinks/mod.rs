@@ -2,6 +2,7 @@
 
 mod file;
 mod http;
+mod kafka;
 mod mqtt;
 mod object_store;
 mod smtp;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 
 pub(crate) use file::*;
 pub(crate) use http::*;
+pub(crate) use kafka::*;
 pub(crate) use mqtt::*;
 pub(crate) use object_store::*;
 pub(crate) use smtp::*;
@@ -23,6 +25,8 @@ pub(crate) struct RawSink {
     pub file: Option<RawFileSink>,
     /// A webhook: each event is sent by POST, as a CloudEvent in JSON.
     pub http: Option<RawHttpSink>,
+    /// Apache Kafka, or Azure Event Hubs.
+    pub kafka: Option<Box<RawKafkaSink>>,
     /// A bridge to another MQTT 5 broker, with QoS 1.
     pub mqtt: Option<RawMqttSink>,
     /// Object storage: S3, Azure Blob Storage, or a folder.
