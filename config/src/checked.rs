@@ -2,6 +2,7 @@
 //!
 //! Two values are equal exactly when the actor that they declare need not restart.
 
+mod bus;
 mod follow;
 mod mail;
 mod rule;
@@ -23,6 +24,7 @@ use parapet_contracts::{
     status::PictureFault,
 };
 
+pub use bus::{BrokerConfig, BrokerUser, BusConfig, EmbeddedConfig, ServerTlsConfig, TlsConfig};
 pub use follow::{Again, Crop, Follow};
 pub use mail::{Digest, Encryption, Hold, Mailbox, SmtpSinkConfig};
 pub use rule::{
@@ -129,38 +131,6 @@ pub struct Keeping {
     pub keep_for: Duration,
     /// By size, in bytes.
     pub most: Option<u64>,
-}
-
-/// The bus.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BusConfig {
-    /// A broker inside the process.
-    Embedded {
-        /// Where it listens.
-        listen: SocketAddr,
-    },
-    /// A broker elsewhere.
-    Broker {
-        /// Host name or address.
-        host: String,
-        /// Port.
-        port: u16,
-        /// TLS, when the address is `mqtts://`.
-        tls: Option<TlsConfig>,
-        /// User and password.
-        credentials: Option<(Secret, Secret)>,
-        /// The client's id.
-        client_id: String,
-    },
-}
-
-/// TLS of a client.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct TlsConfig {
-    /// Certificates to trust, PEM; the system's when absent.
-    pub ca: Option<PathBuf>,
-    /// The client's certificate chain and key, PEM.
-    pub client: Option<(PathBuf, PathBuf)>,
 }
 
 /// Logs and traces.
