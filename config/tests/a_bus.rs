@@ -62,7 +62,7 @@ fn what_is_wrong_with_the_embedded_broker_is_told() {
         ),
         ("embedded: {users: {a: {}}}", "password_hash"),
         ("embedded: {tls: {cert: a.pem, key: b.pem}}\n", "there is no file `a.pem`"),
-        ("embedded: {reach: all}", "reach"),
+        ("embedded: {reach: all}", "expected one of `loopback`, `users`, `anybody`"),
     ] {
         let errors = site(text, &[]).errors().join("\n");
         assert!(errors.contains(told), "{text}\n{errors}");

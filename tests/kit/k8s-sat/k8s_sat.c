@@ -247,7 +247,8 @@ static int on_continue(int event, void *data, void *user)
 	(void)event;
 	(void)user;
 	struct mosquitto_evt_extended_auth *auth = data;
-	if (!auth->auth_method || strcmp(auth->auth_method, METHOD)) {
+	/* mosquitto 2.0.11 does not say the method again; it has compared it with the one of CONNECT. */
+	if (auth->auth_method && strcmp(auth->auth_method, METHOD)) {
 		return MOSQ_ERR_PLUGIN_DEFER;
 	}
 	return admit(auth);

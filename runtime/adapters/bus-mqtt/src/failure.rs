@@ -118,6 +118,17 @@ pub(crate) fn wants_patience(error: &ConnectionError) -> bool {
     }
 }
 
+/// Why a connection that the broker had accepted ended. Many brokers hang up without a word when another client takes the id.
+pub(crate) fn ended(settings: &BusSettings, error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::MqttState(StateError::ConnectionAborted) if settings.token_file.is_none() => format!(
+            "the broker {} closed the connection without a reason: it went away, or another client connected with the same client id; give each its own",
+            settings.address()
+        ),
+        _ => connection(settings, error),
+    }
+}
+
 /// Why there is no connection, and what to do.
 pub(crate) fn connection(settings: &BusSettings, error: &ConnectionError) -> String {
     let address = settings.address();

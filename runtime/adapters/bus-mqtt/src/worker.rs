@@ -188,7 +188,7 @@ impl Worker {
                 self.take(session, &event);
             }
             self.blame(session, &error);
-            Refused { why: failure::connection(&self.settings, &error), patience: failure::wants_patience(&error) }
+            Refused { why: failure::ended(&self.settings, &error), patience: failure::wants_patience(&error) }
         })
     }
 

@@ -99,15 +99,6 @@ async fn an_alert_waits_for_a_broker_that_acknowledges() {
 }
 
 #[tokio::test]
-async fn two_clients_with_one_id_are_told_so() {
-    let broker = Mosquitto::start(&[], &[]);
-    let first = connected(settings(broker.port(), "site")).await;
-    let second = connected(settings(broker.port(), "site")).await;
-    told(&first, "another client connected with the same client id").await;
-    drop(second);
-}
-
-#[tokio::test]
 async fn a_request_is_answered_where_and_as_it_asks() {
     let broker = Mosquitto::start(&[], &[]);
     let bus = connected(settings(broker.port(), "site")).await;

@@ -82,7 +82,14 @@ async fn a_broker_that_writes_sessions_down_keeps_them_over_its_own_restart() {
         let wire = Wire::to(broker.port());
         let bus = connected(kept(wire.port(), "site")).await;
         let mut doors = subscribed(&bus, "doors/#").await;
-        cut(&wire, &broker, &bus).await;
+        // mosquitto 2.0 writes down only what was resumed once: a session that has just begun is lost with it.
+        wire.cut();
+        assert!(!soon("noticed", bus.connection_changed(true)).await);
+        wire.mend();
+        assert!(soon("back", bus.connection_changed(false)).await);
+        soon("subscribed again", doors.ready()).await.unwrap();
+        wire.cut();
+        assert!(!soon("noticed", bus.connection_changed(true)).await);
         let other = connected(settings(broker.port(), "other")).await;
         publish(&other, "doors/a", 0..5).await;
         broker.stop();
@@ -90,7 +97,7 @@ async fn a_broker_that_writes_sessions_down_keeps_them_over_its_own_restart() {
         wire.mend();
         assert!(soon("back", bus.connection_changed(false)).await);
         soon("subscribed again", doors.ready()).await.unwrap();
-        assert_eq!(bus.sessions_resumed(), u64::from(persists));
+        assert_eq!(bus.sessions_resumed(), 1 + u64::from(persists));
         assert!(soon("back", other.connection_changed(false)).await);
         publish(&other, "doors/a", 5..6).await;
         let expected = if persists { 0..6 } else { 5..6 };

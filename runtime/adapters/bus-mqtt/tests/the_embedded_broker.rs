@@ -5,12 +5,12 @@
 
 mod common;
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
 use common::{connected, message, next, publish_numbered, retained, settings, soon, subscribed, told};
 use parapet_bus_mqtt::{
-    BrokerSettings, BusSettings, EmbeddedBroker, EmbeddedUser, MqttBus, Password, PasswordHash, Permissions, ServerTls,
-    TlsSettings,
+    Backoff, BrokerSettings, BusSettings, EmbeddedBroker, EmbeddedUser, MqttBus, Password, PasswordHash, Permissions,
+    ServerTls, TlsSettings,
 };
 use parapet_contracts::{ErrorKind, Secret, camera::Credentials, ports::bus::BusPort};
 use parapet_testkit::{certificates::Authority, conformance};
@@ -281,4 +281,16 @@ async fn a_message_that_is_too_large_is_rejected_alone() {
     assert_eq!((error.kind, error.code), (ErrorKind::Reject, "too_large"));
     soon("acknowledged", bus.publish_acknowledged(message("a", "x"))).await.unwrap();
     assert_eq!(bus.connections(), 1);
+}
+
+#[tokio::test]
+async fn two_clients_with_one_id_are_told_so() {
+    let broker = start();
+    // The first one does not come back at once: the two would throw each other out for ever.
+    let backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_secs(600) };
+    let first = connected(BusSettings { backoff, ..settings(broker.address().port(), "site") }).await;
+    let second = connected(settings(broker.address().port(), "site")).await;
+    told(&first, "another client connected with the same client id").await;
+    soon("acknowledged", second.publish_acknowledged(message("a", "1"))).await.unwrap();
+    assert_eq!((first.connections(), second.connections()), (1, 1));
 }

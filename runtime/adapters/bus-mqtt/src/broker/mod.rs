@@ -24,6 +24,7 @@ mod listener;
 mod password;
 mod permission;
 mod retained;
+mod sharing;
 mod tls_front;
 
 pub use access::{EmbeddedUser, Password};
@@ -34,6 +35,7 @@ pub use tls_front::ServerTls;
 use access::Users;
 use listener::{bind, fatal, guard, why_not_bound};
 use retained::Retained;
+use sharing::Sharing;
 
 /// How long connections may take to end.
 const STOP: Duration = Duration::from_secs(2);
@@ -214,6 +216,7 @@ async fn prepare(settings: &BrokerSettings) -> Result<Prepared, BusError> {
         .build()
         .await;
     *context.extends.retain_mut().await = Box::new(Retained::new());
+    *context.extends.shared_subscription_mut().await = Box::new(Sharing::default());
     if !settings.users.is_empty() {
         let hooks = context.extends.hook_mgr().register();
         let users = Users::new(&settings.users);
