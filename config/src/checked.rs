@@ -18,7 +18,7 @@ use std::{
 };
 
 use parapet_contracts::{
-    CameraId, ModelId, Polygon, RuleId, Secret, Segment, SiteId, StreamId, TableId, UploaderId,
+    CameraId, ModelId, Polygon, RuleId, Segment, SiteId, StreamId, TableId, UploaderId,
     camera::{Link, Place, SourceSpec},
     ports::{inference::Device, store::Retention},
     status::PictureFault,

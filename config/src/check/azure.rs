@@ -33,8 +33,9 @@ pub(super) fn broker(
 ) -> Option<BrokerConfig> {
     let set = |name: &str| variables(name).filter(|value| !value.is_empty());
     let host = set("AIO_BROKER_HOSTNAME").unwrap_or_else(|| HOST.to_owned());
-    let port = number(document, "AIO_BROKER_TCP_PORT", set("AIO_BROKER_TCP_PORT"), u64::from(u16::MAX));
-    let expiry = number(document, "AIO_MQTT_SESSION_EXPIRY", set("AIO_MQTT_SESSION_EXPIRY"), u64::from(u32::MAX));
+    let port = number(document, "AIO_BROKER_TCP_PORT", set("AIO_BROKER_TCP_PORT").as_deref(), u64::from(u16::MAX));
+    let expiry =
+        number(document, "AIO_MQTT_SESSION_EXPIRY", set("AIO_MQTT_SESSION_EXPIRY").as_deref(), u64::from(u32::MAX));
     let secure = match set("AIO_MQTT_USE_TLS").as_deref() {
         None => true,
         Some(word) if word.eq_ignore_ascii_case("true") => true,
@@ -86,8 +87,8 @@ pub(super) fn broker(
     })
 }
 
-fn number(document: &mut Document<RawSite>, name: &str, value: Option<String>, most: u64) -> Option<u64> {
-    let number = value.as_ref()?.parse().ok().filter(|number| *number <= most);
+fn number(document: &mut Document<RawSite>, name: &str, value: Option<&str>, most: u64) -> Option<u64> {
+    let number = value?.parse().ok().filter(|number| *number <= most);
     if number.is_none() {
         strange(document, name, &format!("a whole number up to {most}"));
     }

@@ -140,10 +140,10 @@ impl MemoryBus {
     }
 
     /// Gives a request of somebody else to whoever has subscribed its topic.
-    pub fn request(&self, topic: &str, payload: &[u8], reply: Option<ReplyTo>) {
+    pub fn request(&self, topic: &str, payload: &[u8], reply: Option<&ReplyTo>) {
         self.subscribers.lock().retain(|(filter, sender)| {
             if topics::matches(filter, topic) {
-                let (payload, reply) = (payload.to_vec().into(), reply.clone());
+                let (payload, reply) = (payload.to_vec().into(), reply.cloned());
                 // One that lags is told less, as by a real broker.
                 sender.try_send(BusReceived { topic: topic.to_owned(), payload, retained: false, reply }).ok();
             }

@@ -10,6 +10,7 @@
 //! - A subscriber that lags by more than 10,000 messages misses some, also with QoS 1.
 //! - With TLS, the broker behind it is a port of its own that programs on this machine reach without TLS; they need a user as others do.
 //! - Its certificate is read when it starts, and it has no enhanced authentication.
+//!
 //! `docs/decisions/0003-embedded-broker.md` has what it does otherwise than the standard says.
 
 use std::{fmt, net::SocketAddr, sync::mpsc, thread::JoinHandle, time::Duration};
