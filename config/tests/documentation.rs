@@ -200,6 +200,16 @@ fn the_overload_policy_that_the_page_on_operation_shows_is_valid() {
 }
 
 #[test]
+fn the_broker_that_the_page_on_operation_shows_is_valid() {
+    let page = std::fs::read_to_string(docs("operations.md")).unwrap();
+    let (_, text) = examples(&page).into_iter().find(|(name, _)| name == "site.yaml").unwrap();
+    let site = TestSite::new(&[("site.yaml", &text), ("tls/broker.pem", "x"), ("tls/broker.key", "x")]);
+    let hash = "$7$101$YWJjZGVmZ2hpamts$YWJj";
+    let loaded = site.load_with(&[("PANEL_HASH", hash), ("DOORS_HASH", hash)]);
+    assert_eq!(loaded.unwrap_or_else(|problems| panic!("{problems}")).warnings, []);
+}
+
+#[test]
 fn the_examples_for_operation_are_a_valid_site() {
     let site = TestSite::new(&[("models/scout.onnx", "x"), ("run-secrets/mqtt-password", "x")]);
     let example = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/example");

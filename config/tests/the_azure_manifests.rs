@@ -77,8 +77,8 @@ fn the_listener_asks_for_tokens_and_certificates_and_lets_the_site_do_what_it_do
     for rule in rules {
         assert!(rule["principals"].is_object());
         let may = |method: &str| {
-            let resources = rule["brokerResources"].as_array().unwrap().iter();
-            resources.filter(|one| one["method"] == method).cloned().next().unwrap()
+            let mut resources = rule["brokerResources"].as_array().unwrap().iter();
+            resources.find(|one| one["method"] == method).cloned().unwrap()
         };
         assert_eq!(texts(&may("Connect")["clientIds"]), [format!("parapet-{}", site())]);
         let filters = texts(&may("Publish")["topics"]);
@@ -101,7 +101,10 @@ fn the_dataflows_carry_topics_that_the_site_publishes() {
     let mut carried = vec![];
     for flow in of_kind(&all, CONNECTIVITY, "Dataflow") {
         let [source, destination] = &flow["spec"]["operations"].as_array().unwrap()[..] else { panic!("{flow}") };
-        assert_eq!((&source["operationType"], &destination["operationType"]), (&"Source".into(), &"Destination".into()));
+        assert_eq!(
+            (&source["operationType"], &destination["operationType"]),
+            (&"Source".into(), &"Destination".into())
+        );
         let to = &destination["destinationSettings"];
         assert_eq!(to["endpointRef"], endpoint["metadata"]["name"]);
         assert!(to["dataDestination"].as_str().is_some_and(|hub| hub.starts_with("parapet-")));

@@ -10,7 +10,7 @@
 //!                       AUTH is taken out ▼ │ AUTH is put in, between packets
 //!                                        token file
 //! ```
-//! Why not another client: `docs/decisions/0013-service-account-tokens.md`.
+//! Why not another client: `docs/decisions/0015-service-account-tokens.md`.
 
 mod frames;
 mod link;
