@@ -49,8 +49,15 @@ async fn what_is_published_while_the_connection_is_away_comes_when_it_is_back() 
         soon("subscribed again", doors.ready()).await.unwrap();
         publish(&other, "doors/a", 20..21).await;
         let expected = if resumed == 1 { 1..21 } else { 20..21 };
+        let mut first = true;
         for n in expected {
-            assert_eq!(std::str::from_utf8(&next(&mut doors).await.payload).unwrap(), n.to_string());
+            let mut got = next(&mut doors).await;
+            // Its acknowledgement may have been lost with the wire: then it comes once more (QoS 1).
+            if first && &got.payload[..] == b"0" {
+                got = next(&mut doors).await;
+            }
+            first = false;
+            assert_eq!(std::str::from_utf8(&got.payload).unwrap(), n.to_string());
         }
         assert_eq!((bus.connections(), bus.sessions_resumed()), (2, resumed));
     }
