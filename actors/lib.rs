@@ -22,3 +22,5 @@ pub mod stream;
 pub mod topology;
 pub mod uploader;
 pub mod worker;
+
+pub use children::edge_worker;

@@ -1,6 +1,9 @@
 //! Which outboxes take what: decided when an event is appended.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use parapet_config::{Action, Lane, UploadKind, Uploader};
@@ -11,6 +14,7 @@ use parapet_contracts::{
     ports::store::OutboxItem,
     topics::{self, Topic},
 };
+use parking_lot::Mutex;
 
 use crate::uploader::Selection;
 
@@ -58,6 +62,21 @@ pub type Entries = Vec<(String, OutboxItem)>;
 #[derive(Debug, Default)]
 pub struct Outboxes {
     uploaders: ArcSwap<Vec<Selection>>,
+    known: Mutex<Known>,
+}
+
+/// The uploaders that there are, and those that have begun with what the store had.
+#[derive(Debug, Default)]
+struct Known {
+    all: Vec<Arc<Uploader>>,
+    begun: BTreeSet<UploaderId>,
+}
+
+impl Known {
+    /// Nothing is put into the outboxes of those that wait.
+    fn waits(&self, uploader: &Uploader) -> bool {
+        uploader.from_beginning && !self.begun.contains(&uploader.id)
+    }
 }
 
 impl Outboxes {
@@ -70,7 +89,39 @@ impl Outboxes {
 
     /// Takes a new configuration. The queue of an uploader that is gone stays in the store.
     pub fn replace(&self, uploaders: &BTreeMap<UploaderId, Arc<Uploader>>) {
-        self.uploaders.store(Arc::new(uploaders.values().map(|uploader| Selection::new(uploader)).collect()));
+        let mut known = self.known.lock();
+        known.all = uploaders.values().cloned().collect();
+        self.select(&known);
+    }
+
+    /// These have begun in an earlier life of the site.
+    pub fn remember(&self, begun: impl IntoIterator<Item = UploaderId>) {
+        let mut known = self.known.lock();
+        known.begun.extend(begun);
+        self.select(&known);
+    }
+
+    /// Whether this uploader is to begin with what the store has, and has not yet.
+    pub fn waits(&self, id: &UploaderId) -> bool {
+        let known = self.known.lock();
+        known.all.iter().any(|uploader| uploader.id == *id && known.waits(uploader))
+    }
+
+    /// It has begun: what comes from now on is put into its outboxes.
+    pub fn begin(&self, id: &UploaderId) {
+        self.remember([id.clone()]);
+    }
+
+    /// It begins anew when it comes again.
+    pub fn forget(&self, id: &UploaderId) {
+        let mut known = self.known.lock();
+        known.begun.remove(id);
+        self.select(&known);
+    }
+
+    fn select(&self, known: &Known) {
+        let begun = known.all.iter().filter(|uploader| !known.waits(uploader));
+        self.uploaders.store(Arc::new(begun.map(|uploader| Selection::new(uploader)).collect()));
     }
 
     /// What an alert appends: one entry for the bus, one for each uploader that sends alerts, what its rule's actions ask for, and one

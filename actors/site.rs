@@ -27,7 +27,7 @@ use crate::{
     rule::{Judge, RuleFeed, SilenceBoard, TableBoard},
     store::{AlertDesk, StoreHandle},
     stream::{StreamActor, StreamBoard},
-    uploader::{Pump, PumpBoard, PumpSettings},
+    uploader::{Backfill, Pump, PumpBoard, PumpSettings},
     worker::Body,
 };
 
@@ -317,13 +317,24 @@ impl Site {
         let (sinks, clock) = (Arc::clone(&self.links.ports.sinks), Arc::clone(&self.links.ports.clock));
         let (store, journal) = (self.links.store.clone(), self.links.journal.clone());
         let config = Arc::clone(config);
+        let backfill = Backfill {
+            uploader: Arc::clone(&config),
+            site: self.config.load().site.id.clone(),
+            outboxes: Arc::clone(&self.links.outboxes),
+            store: store.clone(),
+        };
         Some(children::edge_worker(config.id.clone().as_str(), "uploader", move |heartbeat| {
             heartbeat.idle(); // It waits for the other side, which its sink bounds.
             let sink = sinks.build(&config);
             let (board, store, journal, clock) =
                 (Arc::clone(&board), store.clone(), journal.clone(), Arc::clone(&clock));
             let (actor, settings) = (format!("uploaders/{}", config.id), PumpSettings::of(&config));
+            let backfill = backfill.clone();
             Body::task(move |stop| async move {
+                tokio::select! {
+                    () = stop.wait() => return Ok(()),
+                    done = backfill.run() => done?,
+                }
                 let pump = Pump { actor, store, sink: sink?, board, journal, clock, settings };
                 pump.run(stop).await
             })

@@ -21,7 +21,7 @@
 use std::{sync::Arc, time::Duration};
 
 use parapet_config::SiteConfig;
-use parapet_contracts::{Happening, Silence, Timestamp, ports::bus::BusPort};
+use parapet_contracts::{Happening, Silence, Timestamp, UploaderId, ports::bus::BusPort};
 use parapet_supervision::{ChildSpec, FailureReport, Observer, StartError, SupervisorSpec};
 
 use crate::{
@@ -36,7 +36,7 @@ use crate::{
     rule::SilenceBoard,
     site::{Groups, Links, Site, sent_back_before},
     store::{AlertDesk, Desk, StoreHandle, StoreSettings, StoreWriter},
-    uploader::{Pump, PumpBoard, PumpSettings, backoff, upload_failures},
+    uploader::{BEGUN, Pump, PumpBoard, PumpSettings, backoff, upload_failures},
     worker::Body,
 };
 
@@ -63,6 +63,7 @@ pub async fn start(
     let (store, store_queue) = StoreHandle::new(Arc::clone(&ports.store));
     let (desk, desk_queue) = AlertDesk::new();
     let outboxes = Arc::new(Outboxes::new(&config.uploaders));
+    outboxes.remember(begun_before(&store, &journal).await);
     let bus_feed = BusFeed::new(config.site.id.clone(), Arc::clone(&clock));
     let bus_board = PumpBoard::new(BUS);
     let fanout = Fanout::new(
@@ -218,6 +219,19 @@ pub async fn start(
     }
     root.start().await?;
     Ok(site)
+}
+
+/// The uploaders that have begun with what the store had; when that can't be read, all of them begin anew.
+async fn begun_before(store: &StoreHandle, journal: &Journal) -> Vec<UploaderId> {
+    let port = Arc::clone(store.port());
+    match tokio::task::spawn_blocking(move || port.kept_below(BEGUN)).await {
+        Ok(Ok(kept)) => kept.iter().filter_map(|(key, _)| UploaderId::new(key.strip_prefix(BEGUN)?).ok()).collect(),
+        Ok(Err(error)) => {
+            journal.report(Failure::new("uploaders", "begun", format!("uploaders begin anew: {}", error.text)));
+            Vec::new()
+        }
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 /// Silences outlive the process; those that are over are forgotten.

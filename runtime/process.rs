@@ -22,8 +22,10 @@ use parapet_supervision::{ChildSpec, Ended, Shutdown, ShutdownReport, StartConte
 use crate::{
     assemble::{Assembly, GOODBYE, assemble, bind_http},
     backups::Backups,
+    home_assistant,
     http::{self, AppState},
     reload::ReloadBoard,
+    secrets::SiteSecrets,
     telemetry::{AlertTraces, Metrics},
 };
 
@@ -54,13 +56,14 @@ const AFTER_THE_TREE: Duration = Duration::from_millis(2500);
 const SAME_WISH: Duration = Duration::from_millis(300);
 
 impl SiteProcess {
-    /// Opens everything and starts the site, whose files lie in `folder`. `alerts` hears of each durable alert. Call it on the runtime.
+    /// Opens everything and starts the site, whose files lie in `folder` and whose secrets came from `secrets`. `alerts` hears of each durable alert. Call it on the runtime.
     ///
     /// # Errors
     /// One sentence with the remedy for whatever can't be opened.
     pub async fn start(
         config: SiteConfig,
         folder: &Path,
+        secrets: SiteSecrets,
         alerts: Option<Arc<dyn AlertObserver>>,
     ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -84,9 +87,13 @@ impl SiteProcess {
         let site = topology::start(config, assembly.ports.clone(), journal.clone(), |site| {
             let by_itself = backups.child();
             let (site, folder) = (Arc::clone(site), folder.to_owned());
+            let home_assistant = home_assistant::child(&site, &site.links().journal);
             let (snapshots, live, viewers) = Default::default();
-            let state = AppState { site, metrics, folder, reload, backups, snapshots, live, viewers };
-            vec![by_itself, http_child(listener, state)]
+            let state = AppState { site, metrics, folder, reload, backups, snapshots, live, viewers, secrets };
+            let mut children = vec![by_itself];
+            children.extend(home_assistant);
+            children.push(http_child(listener, state));
+            children
         })
         .await?;
         site.links().bus_feed.site(Health::Online, None);

@@ -8,44 +8,74 @@ mod fingerprint;
 mod tests;
 mod watch;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use parapet_actors::{
     journal::{Failure, Journal},
     site::Site,
 };
-use parapet_config::{Change, Changes, Loaded, Problems, Secrets, SiteConfig};
+use parapet_config::{Change, Changes, Loaded, Problem, Problems, SiteConfig};
 use parapet_contracts::status::Health;
 use parking_lot::Mutex;
 
-use crate::probe::OnnxProbe;
+use crate::{probe::OnnxProbe, secrets::SiteSecrets};
 
 pub use watch::{ReloadEvent, Timing, watch};
 
+/// How often it is looked how the providers of secrets fare.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What the last reload came to, for whoever shows the site's status. Clones are the same board.
 #[derive(Debug, Clone, Default)]
-pub struct ReloadBoard(Arc<Mutex<Option<Problems>>>);
+pub struct ReloadBoard(Arc<Mutex<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    refused: Option<Problems>,
+    waiting: Vec<Problem>,
+}
 
 impl ReloadBoard {
     /// The errors that keep the files on disk from being used; `None` when they are what runs.
     pub fn refused(&self) -> Option<Problems> {
-        self.0.lock().clone()
+        self.0.lock().refused.clone()
+    }
+
+    /// References that have no value yet: what the files say that hold them does not run.
+    pub fn waiting(&self) -> Vec<Problem> {
+        self.0.lock().waiting.clone()
+    }
+
+    /// Notes what waits.
+    pub fn waits(&self, waiting: Vec<Problem>) {
+        self.0.lock().waiting = waiting;
     }
 
     fn set(&self, refused: Option<Problems>) {
-        *self.0.lock() = refused;
+        self.0.lock().refused = refused;
     }
 }
 
 /// Follows the site's folder, applies what changes, and notes on `board` what came of it. Never ends.
-pub async fn follow(folder: PathBuf, site: Arc<Site>, journal: Journal, board: ReloadBoard) {
+pub async fn follow(folder: PathBuf, site: Arc<Site>, journal: Journal, board: ReloadBoard, secrets: SiteSecrets) {
     let running = site.config();
-    let mut events =
-        watch(folder, SiteConfig::clone(&running), Arc::new(OnnxProbe), Secrets::standard(), Timing::default());
-    while let Some(event) = events.recv().await {
+    let providers = Arc::clone(secrets.providers());
+    let mut events = watch(folder, SiteConfig::clone(&running), Arc::new(OnnxProbe), providers, Timing::default());
+    let mut trouble = None;
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = tokio::time::sleep(LOOK) => {
+                report_trouble(&secrets, &mut trouble, &journal);
+                continue;
+            }
+        };
+        let Some(event) = event else { break };
         match event {
             ReloadEvent::Changed { loaded, changes } => {
                 board.set(None);
+                report_waiting(&loaded.waiting, &board.waiting(), &journal);
+                board.waits(loaded.waiting.clone());
                 tell_change(&loaded, &changes);
                 // What holds for the site as a whole takes effect at the next start: until then what runs is what is shown.
                 site.apply(SiteConfig { site: Arc::clone(&running.site), ..loaded.config }).await;
@@ -66,6 +96,25 @@ pub async fn follow(folder: PathBuf, site: Arc<Site>, journal: Journal, board: R
         "the site's folder is not watched any more: restart the site to take changes in",
     ));
     std::future::pending::<()>().await;
+}
+
+/// A reference that has no value yet is a record, once.
+pub(crate) fn report_waiting(waiting: &[Problem], known: &[Problem], journal: &Journal) {
+    for problem in waiting.iter().filter(|problem| !known.contains(problem)) {
+        journal.report(Failure::new("site", "secrets", problem.to_string()));
+    }
+}
+
+/// That a provider of secrets fails is a record, once for each reason.
+fn report_trouble(secrets: &SiteSecrets, known: &mut Option<String>, journal: &Journal) {
+    let trouble = secrets.trouble();
+    if trouble != *known {
+        if let Some(why) = &trouble {
+            let text = format!("secrets can't be asked for, those that are known serve on: {why}");
+            journal.report(Failure::new("site", "secrets", text));
+        }
+        *known = trouble;
+    }
 }
 
 fn in_one_sentence(problems: &Problems) -> String {

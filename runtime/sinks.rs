@@ -15,7 +15,7 @@ use parapet_contracts::{
 };
 use parapet_sink_file::FileSink;
 use parapet_sink_http::{HttpSettings, HttpSink};
-use parapet_sink_mqtt::MqttSink;
+use parapet_sink_mqtt::{Form, MqttSink};
 use parapet_sink_object_store::{ObjectStoreSettings, ObjectStoreSink, Place};
 use parapet_sink_smtp::{Encryption as MailEncryption, People, SmtpSettings, SmtpSink};
 
@@ -36,13 +36,21 @@ impl SinkFactory for Sinks {
             Sink::Http(config) => Ok(Arc::new(HttpSink::new(&http(config, cloudevents))?)),
             Sink::Mqtt(config) => {
                 let name = format!("parapet-{}-{}", self.site, uploader.id);
-                Ok(Arc::new(MqttSink::connect(mqtt(config, name), config.prefix.clone(), cloudevents)))
+                Ok(Arc::new(MqttSink::connect(mqtt(config, name), config.prefix.clone(), form(uploader.format))))
             }
             Sink::ObjectStore(config) => {
                 Ok(Arc::new(ObjectStoreSink::open(&object_store(config), Arc::clone(&self.evidence))?))
             }
             Sink::Smtp(config) => Ok(Arc::new(SmtpSink::new(smtp(config)?, Arc::clone(&self.evidence))?)),
         }
+    }
+}
+
+fn form(format: UploadFormat) -> Form {
+    match format {
+        UploadFormat::CloudEvents => Form::CloudEvents,
+        UploadFormat::Data => Form::Data,
+        UploadFormat::Accelerator => Form::Accelerator,
     }
 }
 

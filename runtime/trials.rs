@@ -9,9 +9,9 @@ use std::{
 };
 
 use anyhow::Context;
-use parapet_config::{Model, Secrets, SiteConfig, load};
+use parapet_config::{Model, SiteConfig, load};
 
-use crate::probe::OnnxProbe;
+use crate::{probe::OnnxProbe, secrets::without_vault};
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ fn remove(file: &Path) -> anyhow::Result<()> {
 }
 
 fn find(folder: &Path, id: &str) -> Result<Trial, TrialError> {
-    let loaded = load(folder, &OnnxProbe, &Secrets::standard())
+    let loaded = load(folder, &OnnxProbe, &without_vault())
         .map_err(|problems| anyhow::anyhow!("{problems}"))
         .context("the site's files have errors, mend them first")?;
     let config: &SiteConfig = &loaded.config;

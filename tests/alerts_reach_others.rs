@@ -171,3 +171,33 @@ fn what_a_receiver_refuses_is_a_dead_letter_that_somebody_decides_on() {
     assert_eq!(ask(&["purge", "hook"]).out.trim(), "3 purged");
     running.wait_for("nothing is left of it", "/api/v1/uploaders", MINUTE, |list| uploader(list, "hook").is_null());
 }
+
+#[test]
+fn a_new_uploader_begins_with_what_the_store_still_has_once() {
+    let folder = site(&[]);
+    let running = RunningSite::start(PARAPET, &folder);
+    let archived =
+        |name: &str| std::fs::read_to_string(folder.path().join(format!("data/{name}.jsonl"))).unwrap_or_default();
+    open(&running, 0..5);
+    running.wait_for("five alerts", "/api/v1/alerts", MINUTE, |page| page["items"].as_array().unwrap().len() == 5);
+    for (name, from) in [("all", "beginning"), ("new", "now")] {
+        let text = format!("from: {from}\nsink: {{file: {{path: data/{name}.jsonl}}}}\n");
+        folder.file(&format!("uploaders/{name}.yaml"), &text);
+    }
+    until("the old ones have come", MINUTE, || archived("all").lines().count() >= 5);
+    running.wait_for("both are there", "/api/v1/uploaders", MINUTE, |list| {
+        ["all", "new"].iter().all(|id| uploader(list, id)["status"]["state"] == "up_to_date")
+    });
+    open(&running, 5..8);
+    until("the new ones, too", MINUTE, || once(archived("all").lines().map(door)).len() == 8);
+    assert_eq!(once(archived("all").lines().map(door)), doors(0..8), "in order");
+    until("the other one has the new ones", MINUTE, || archived("new").lines().count() == 3);
+    assert_eq!(once(archived("new").lines().map(door)), doors(5..8));
+    // A restart is no new beginning.
+    let lines = archived("all").lines().count();
+    running.kill();
+    let running = RunningSite::start(PARAPET, &folder);
+    open(&running, 8..9);
+    until("only the new one comes", MINUTE, || archived("all").contains("door-0008"));
+    assert_eq!(archived("all").lines().count(), lines + 1);
+}

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::{
     outboxes::{BUS, dead_letters_of, lane_of, lane_queue, queue_of},
     store::{StoreHandle, StoreStopped},
+    uploader::begun_key,
 };
 
 /// Entries that are moved or removed in one batch.
@@ -126,6 +127,10 @@ impl DeadLetters {
                 self.store.acknowledge(&queue, &sequences).await?;
                 purged += sequences.len() as u64;
             }
+        }
+        if let Some(id) = &self.uploader {
+            // It is as if it had never been: when it comes again, it is new.
+            self.store.keep(begun_key(id), None).await?;
         }
         Ok(purged)
     }

@@ -9,6 +9,7 @@
 //!                    what waits for a digest or for the end of quiet hours stays in its outbox, and what is urgent passes it
 //! ```
 
+mod backfill;
 mod backlog;
 mod board;
 mod dead;
@@ -20,6 +21,7 @@ mod pump;
 mod selection;
 mod window;
 
+pub use backfill::{BEGUN, Backfill, begun_key};
 pub use backlog::{Backlog, backlogs};
 pub use board::{PumpBoard, PumpState, PumpStatus};
 pub use dead::{DeadLetter, DeadLetterError, DeadLetters};

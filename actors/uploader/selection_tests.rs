@@ -17,6 +17,7 @@ fn uploader(id: &str, what: &[UploadKind], filters: &[(Lane, &str)]) -> (Uploade
         what: what.to_vec(),
         filters: filters.iter().map(|(lane, text)| (*lane, (*text).to_owned())).collect(),
         time_zone: jiff::tz::TimeZone::UTC,
+        from_beginning: false,
         format: UploadFormat::CloudEvents,
         batch: 64,
         linger: Duration::ZERO,

@@ -34,7 +34,7 @@ pub(super) fn size(item: &OutboxItem) -> u64 {
 /// An item as the sink gets it. What is no CloudEvent stays as it is.
 pub(super) fn shaped(item: &OutboxItem, format: UploadFormat) -> OutboxItem {
     let payload = match format {
-        UploadFormat::CloudEvents => None,
+        UploadFormat::CloudEvents | UploadFormat::Accelerator => None,
         UploadFormat::Data => Envelope::read(&item.payload).ok().map(|envelope| envelope.data.get().to_owned()),
     };
     match payload {

@@ -3,6 +3,7 @@
 //! Two values are equal exactly when the actor that they declare need not restart.
 
 mod bus;
+mod entra;
 mod follow;
 mod mail;
 mod rule;
@@ -25,6 +26,7 @@ use parapet_contracts::{
 };
 
 pub use bus::{BrokerConfig, BrokerUser, BusConfig, EmbeddedConfig, ServerTlsConfig, TlsConfig};
+pub use entra::EntraConfig;
 pub use follow::{Again, Crop, Follow};
 pub use mail::{Digest, Encryption, Hold, Mailbox, SmtpSinkConfig};
 pub use rule::{
@@ -75,6 +77,8 @@ pub struct Site {
     pub bus: BusConfig,
     /// Where HTTP listens.
     pub http: SocketAddr,
+    /// How Home Assistant is told of the site.
+    pub home_assistant: Option<HomeAssistant>,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// The shared library of ONNX Runtime, when it is not where it is looked for.
@@ -131,6 +135,15 @@ pub struct Keeping {
     pub keep_for: Duration,
     /// By size, in bytes.
     pub most: Option<u64>,
+}
+
+/// How Home Assistant is told of the site.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HomeAssistant {
+    /// The discovery prefix.
+    pub prefix: String,
+    /// A rule's sensor goes off after this long without another alert.
+    pub off_after: Duration,
 }
 
 /// Logs and traces.

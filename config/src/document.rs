@@ -25,6 +25,8 @@ pub(crate) struct Document<T> {
     pub problems: Vec<Problem>,
     /// What is odd about it.
     pub warnings: Vec<Problem>,
+    /// References that have no value yet: what the file says is not known until they have.
+    pub waiting: Vec<Problem>,
 }
 
 impl<T: DeserializeOwned> Document<T> {
@@ -39,17 +41,49 @@ impl<T: DeserializeOwned> Document<T> {
     ) -> Self {
         let mut document = Self::unreadable(file, Vec::new());
         document.text = String::from_utf8_lossy(bytes).into_owned();
-        let mut node = match yaml::parse(file, bytes) {
-            Ok(node) => node,
-            Err(problems) => return Self { problems, ..document },
-        };
+        match yaml::parse(file, bytes) {
+            Ok(node) => document.understand(kind, node, site, secrets, inputs),
+            Err(problems) => Self { problems, ..document },
+        }
+    }
+
+    /// Reads one part of a file, the one under `key`, as if nothing else were there.
+    pub(crate) fn read_part(
+        kind: FileKind,
+        file: &str,
+        key: &str,
+        bytes: &[u8],
+        site: &Path,
+        secrets: &Secrets,
+        inputs: &mut Vec<PathBuf>,
+    ) -> Self {
+        let document = Self::unreadable(file, Vec::new());
+        let Ok(mut node) = yaml::parse(file, bytes) else { return document };
+        if let yaml::Kind::Map(entries) = &mut node.kind {
+            entries.retain(|(name, _)| name.text == key);
+        }
+        document.understand(kind, node, site, secrets, inputs)
+    }
+
+    fn understand(
+        self,
+        kind: FileKind,
+        mut node: Node,
+        site: &Path,
+        secrets: &Secrets,
+        inputs: &mut Vec<PathBuf>,
+    ) -> Self {
+        let mut document = self;
+        let file = &*document.file.clone();
         let unresolved = secrets::resolve(file, &mut node, site, secrets, inputs);
-        let (value, misfits) = walk::walk(file, schema(kind), &node, &unresolved);
-        document.problems = unresolved;
+        let (value, misfits) = walk::walk(file, schema(kind), &node, &unresolved.all());
+        document.problems = unresolved.problems;
+        document.waiting = unresolved.waiting;
         document.problems.extend(misfits);
         match serde_path_to_error::deserialize(value) {
+            Ok(_) if !document.waiting.is_empty() => {}
             Ok(raw) => document.raw = Some(raw),
-            Err(error) if document.problems.is_empty() => {
+            Err(error) if document.problems.is_empty() && document.waiting.is_empty() => {
                 // The walk lets nothing through that does not fit; should it ever, the place is told, and never the value.
                 let message = format!("`{}` was not understood", error.path());
                 let help = format!("see `parapet schema {}`", kind.name());
@@ -65,7 +99,8 @@ impl<T: DeserializeOwned> Document<T> {
 impl<T> Document<T> {
     /// A file that could not be read.
     pub(crate) fn unreadable(file: &str, problems: Vec<Problem>) -> Self {
-        Self { file: file.to_owned(), raw: None, node: None, text: String::new(), problems, warnings: Vec::new() }
+        let (warnings, waiting) = Default::default();
+        Self { file: file.to_owned(), raw: None, node: None, text: String::new(), problems, warnings, waiting }
     }
 
     /// Where a value stands; where the nearest value around it stands, when it is absent.

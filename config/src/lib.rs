@@ -40,6 +40,6 @@ pub use plain::read_yaml;
 pub use problem::{Position, Problem, Problems};
 pub use reference::reference_markdown;
 pub use schema::{FileKind, schema};
-pub use secrets::{Environment, Files, SecretProvider, Secrets};
+pub use secrets::{Environment, Files, Mounts, NoSecret, SecretProvider, SecretSettings, Secrets, VaultSettings};
 pub use single::load_model;
 pub use single_rule::{LoadedRule, load_rule};

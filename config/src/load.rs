@@ -20,7 +20,7 @@ use crate::{
     problem::{Position, Problem, Problems},
     raw::{RawCamera, RawModel, RawRule, RawSite, RawStream, RawTable, RawUploader},
     schema::FileKind,
-    secrets::Secrets,
+    secrets::{self, Secrets},
     words, yaml,
 };
 
@@ -34,6 +34,8 @@ pub struct Loaded {
     /// Files outside the configuration's own that were read (models, labels, secrets): a change of one of them changes the
     /// configuration.
     pub inputs: Vec<PathBuf>,
+    /// References that have no value yet, as while a vault is away. What the files say that hold them is not in the configuration.
+    pub waiting: Vec<Problem>,
 }
 
 /// At most so many files of one kind.
@@ -46,6 +48,7 @@ const MAX_FILES: usize = 10_000;
 pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loaded, Problems> {
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let mut reader = Reader { dir: &dir, secrets, problems: Vec::new(), warnings: Vec::new(), inputs: Vec::new() };
+    reader.secrets();
     let mut site_file = reader.site()?;
     reader.strangers();
     let mut models = reader.folder::<ModelId, RawModel>(FileKind::Model);
@@ -54,7 +57,7 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
     let uploaders = reader.folder::<UploaderId, RawUploader>(FileKind::Uploader);
     let mut streams = reader.folder::<StreamId, RawStream>(FileKind::Stream);
     let mut tables = reader.folder::<TableId, RawTable>(FileKind::Table);
-    let Reader { mut problems, mut warnings, mut inputs, .. } = reader;
+    let Reader { problems, warnings, mut inputs, .. } = reader;
 
     let site = check::site(&mut site_file, &dir, secrets, &mut inputs);
     if let Some(site) = &site {
@@ -101,21 +104,22 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
         .collect();
     check::same_files(&mut checked_uploaders);
 
-    let mut take = |document_problems: Vec<Problem>, document_warnings: Vec<Problem>| {
-        problems.extend(document_problems);
-        warnings.extend(document_warnings);
-    };
-    take(site_file.problems, site_file.warnings);
-    models.into_iter().for_each(|(_, d)| take(d.problems, d.warnings));
-    cameras.into_iter().for_each(|(_, d)| take(d.problems, d.warnings));
-    rules.into_iter().for_each(|(_, d)| take(d.problems, d.warnings));
-    streams.into_iter().for_each(|(_, d)| take(d.problems, d.warnings));
-    tables.into_iter().for_each(|(_, d)| take(d.problems, d.warnings));
+    let mut told = Told { problems, warnings, waiting: Vec::new() };
+    // Without what holds for the site as a whole there is no site.
+    let site_waits = site_file.waiting.clone();
+    told.take(site_file);
+    models.into_iter().for_each(|(_, document)| told.take(document));
+    cameras.into_iter().for_each(|(_, document)| told.take(document));
+    rules.into_iter().for_each(|(_, document)| told.take(document));
+    streams.into_iter().for_each(|(_, document)| told.take(document));
+    tables.into_iter().for_each(|(_, document)| told.take(document));
     let mut upload = BTreeMap::new();
     for (id, document, uploader) in checked_uploaders {
-        take(document.problems, document.warnings);
+        told.take(document);
         upload.extend(uploader.map(|uploader| (id, Arc::new(uploader))));
     }
+    let Told { mut problems, mut warnings, mut waiting } = told;
+    waiting.sort();
     problems.sort();
     problems.dedup();
     warnings.sort();
@@ -136,16 +140,34 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
             },
             warnings,
             inputs,
+            waiting,
         }),
         _ => {
+            let waits = problems.is_empty() && !site_waits.is_empty();
+            problems.extend(site_waits);
             if problems.is_empty() {
                 problems.push(
                     Problem::new("site.yaml", Position::START, "the site was not understood")
                         .help("see `parapet schema site`"),
                 );
             }
-            Err(Problems { list: problems, warnings, inputs })
+            Err(Problems { list: problems, warnings, inputs, waits })
         }
+    }
+}
+
+/// What is told of all files.
+struct Told {
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+    waiting: Vec<Problem>,
+}
+
+impl Told {
+    fn take<T>(&mut self, document: Document<T>) {
+        self.problems.extend(document.problems);
+        self.warnings.extend(document.warnings);
+        self.waiting.extend(document.waiting);
     }
 }
 
@@ -225,6 +247,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Lets the providers of secrets know what `site.yaml` says about them, before it is asked for values. What is wrong with it is told
+    /// when the whole file is read.
+    fn secrets(&mut self) {
+        let content = site_files(self.dir).next().and_then(|path| bytes(&path).ok()).unwrap_or_default();
+        let settings = secrets::settings_in(&content, self.dir);
+        self.secrets.configure(&settings);
+    }
+
     fn site(&mut self) -> Result<Document<RawSite>, Problems> {
         let fail = |message: String, help: String| {
             Problems::one(Problem::new("site.yaml", Position::START, message).help(help))

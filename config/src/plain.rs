@@ -12,7 +12,12 @@ use crate::{
 /// # Errors
 /// Where and why it is no YAML, or holds a number that JSON has no place for.
 pub fn read_yaml(file: &str, bytes: &[u8]) -> Result<Value, Problems> {
-    let node = yaml::parse(file, bytes).map_err(|list| Problems { list, warnings: Vec::new(), inputs: Vec::new() })?;
+    let node = yaml::parse(file, bytes).map_err(|list| Problems {
+        list,
+        warnings: Vec::new(),
+        inputs: Vec::new(),
+        waits: false,
+    })?;
     value(&node).map_err(|node| {
         let problem = Problem::new(file, node.at, "this number can't be read");
         Problems::one(problem.help("numbers are finite, and whole ones have at most 18 digits"))

@@ -71,12 +71,14 @@ pub struct Problems {
     /// Files outside the configuration's own that were read or looked for (models, labels, secrets): a change of one of
     /// them may mend what is wrong.
     pub inputs: Vec<PathBuf>,
+    /// Nothing is wrong, but values that the site as a whole needs are not there yet: it is worth trying again.
+    pub waits: bool,
 }
 
 impl Problems {
     /// A single error.
     pub fn one(problem: Problem) -> Self {
-        Self { list: vec![problem], warnings: Vec::new(), inputs: Vec::new() }
+        Self { list: vec![problem], warnings: Vec::new(), inputs: Vec::new(), waits: false }
     }
 }
 

@@ -57,7 +57,8 @@ pub fn load_model(file: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Res
         inputs,
     };
     let model = check::model(&mut document, &id, &mut context);
-    let Document { mut problems, warnings, .. } = document;
+    let Document { mut problems, warnings, waiting, .. } = document;
+    problems.extend(waiting);
     match model {
         Some(model) if problems.is_empty() => Ok((model, warnings)),
         _ => {
@@ -66,7 +67,7 @@ pub fn load_model(file: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Res
                 problems.push(problem.help("see `parapet schema model`"));
             }
             problems.sort();
-            Err(Problems { list: problems, warnings, inputs: context.inputs })
+            Err(Problems { list: problems, warnings, inputs: context.inputs, waits: false })
         }
     }
 }

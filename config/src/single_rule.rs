@@ -78,7 +78,7 @@ pub fn load_rule(
                 return Err(fail("the rule was not understood".to_owned(), "see `parapet schema rule`"));
             }
             problems.sort();
-            Err(Problems { list: problems, warnings, inputs })
+            Err(Problems { list: problems, warnings, inputs, waits: false })
         }
     }
 }

@@ -88,6 +88,16 @@ fn object_storage_is_a_bucket_a_container_or_a_folder() {
 }
 
 #[test]
+fn the_accelerators_messages_go_over_mqtt_alone() {
+    let u = uploader("what: [alerts, events]\nformat: accelerator\nsink: {mqtt: {broker: \"mqtts://h\"}}\n");
+    assert_eq!(u.format, UploadFormat::Accelerator);
+    let told = error("format: accelerator\nsink: {file: {path: x}}\n");
+    assert!(told.starts_with("uploaders/u.yaml:1:9: the accelerator's messages go over MQTT"), "{told}");
+    let told = error("what: [journal]\nformat: accelerator\nsink: {mqtt: {broker: \"mqtts://h\"}}\n");
+    assert!(told.starts_with("uploaders/u.yaml:1:8: the accelerator knows no `journal`"), "{told}");
+}
+
+#[test]
 fn mistakes_are_told_with_their_place() {
     const FILE: &str = "sink: {file: {path: x}}\n";
     for (told, expected) in [

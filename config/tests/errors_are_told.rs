@@ -244,7 +244,7 @@ fn mistakes_in_a_camera_file() {
         ),
         (
             camera("source: test://ball\nname: a${b\n"),
-            "cameras/gate.yaml:2:7: a `${` has no `}`; write `${env:NAME}`, `${file:/path}`, or `$${` for a literal `${`",
+            "cameras/gate.yaml:2:7: a `${` has no `}`; write `${env:NAME}`, `${file:/path}`, `${kubernetes:NAME/KEY}`, `${keyvault:NAME}`, or `$${` for a literal `${`",
         ),
     ] {
         assert_eq!(told, expected);
@@ -468,7 +468,7 @@ fn mistakes_in_names_and_uploaders() {
         ),
         (
             TestSite::new(&[("uploaders/u.yaml", "sink: {ftp: {}}\n")]).errors().join("\n"),
-            "uploaders/u.yaml:1:7: it is not said where it sends to; add one of `file`, `http`, `mqtt`, `object_store`, for example `file: {path: …}`\nuploaders/u.yaml:1:8: unknown key `ftp`; Known keys: `file`, `http`, `mqtt`, `object_store`",
+            "uploaders/u.yaml:1:7: it is not said where it sends to; add one of `file`, `http`, `mqtt`, `object_store`, `smtp`, for example `file: {path: …}`\nuploaders/u.yaml:1:8: unknown key `ftp`; Known keys: `file`, `http`, `mqtt`, `object_store`, `smtp`",
         ),
         (
             TestSite::new(&[

@@ -3,12 +3,12 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
-use parapet_config::{Secrets, load, units::parse_duration};
+use parapet_config::{load, units::parse_duration};
 use parapet_contracts::ports::media::MediaPort;
 use parapet_media_gstreamer::GstMedia;
 
 use super::{WRONG_INPUT, follow::Format, say, tell};
-use crate::{capacity, inference::SiteEngines, probe::OnnxProbe};
+use crate::{capacity, inference::SiteEngines, probe::OnnxProbe, secrets::SiteSecrets};
 
 /// Measure this machine with a site's cameras and models, and tell how many more of each kind fit.
 #[derive(Debug, Args)]
@@ -36,7 +36,7 @@ fn span(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// When a library is missing, or the report is no JSON.
 pub fn run(args: &CapacityArgs) -> anyhow::Result<ExitCode> {
-    let loaded = match load(&args.config, &OnnxProbe, &Secrets::standard()) {
+    let loaded = match load(&args.config, &OnnxProbe, SiteSecrets::new().providers()) {
         Ok(loaded) => loaded,
         Err(problems) => {
             tell(&format!("error: {problems}"));

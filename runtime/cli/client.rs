@@ -53,7 +53,7 @@ impl SiteAddress {
 }
 
 fn address_in(folder: &std::path::Path) -> anyhow::Result<String> {
-    let secrets = parapet_config::Secrets::standard();
+    let secrets = crate::secrets::without_vault();
     let loaded = parapet_config::load(folder, &NoProbe, &secrets).map_err(|problems| anyhow!("{problems}"))?;
     let mut address = loaded.config.site.http;
     if address.ip().is_unspecified() {

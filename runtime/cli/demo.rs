@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc, ti
 use anyhow::Context;
 use clap::Args;
 use parapet_actors::store::{AlertObserver, Timeline};
-use parapet_config::{Secrets, load, units::parse_duration};
+use parapet_config::{load, units::parse_duration};
 use parapet_contracts::Alert;
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{alerts::text_line, follow::Format, run::in_runtime, say, tell};
-use crate::{demo::write_site, probe::OnnxProbe, process::SiteProcess, telemetry};
+use crate::{demo::write_site, probe::OnnxProbe, process::SiteProcess, secrets::SiteSecrets, telemetry};
 
 /// Run a site that needs nothing from outside.
 #[derive(Debug, Args)]
@@ -42,12 +42,13 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let temporary = tempfile::Builder::new().prefix("parapet-demo-").tempdir()?;
     let folder = args.dir.clone().unwrap_or_else(|| temporary.path().to_owned());
     write_site(&folder).with_context(|| format!("writing the demo's site into {}", folder.display()))?;
-    let loaded = load(&folder, &OnnxProbe, &Secrets::standard()).map_err(|problems| anyhow::anyhow!("{problems}"))?;
+    let secrets = SiteSecrets::new();
+    let loaded = load(&folder, &OnnxProbe, secrets.providers()).map_err(|problems| anyhow::anyhow!("{problems}"))?;
     telemetry::init_logs(&loaded.config.site.telemetry)?;
     let (sender, mut alerts) = mpsc::channel(PRINT_QUEUE);
     in_runtime(async move {
         let started = Instant::now();
-        let process = SiteProcess::start(loaded.config, &folder, Some(Arc::new(Printer(sender)))).await?;
+        let process = SiteProcess::start(loaded.config, &folder, secrets, Some(Arc::new(Printer(sender)))).await?;
         if args.format == Format::Text {
             introduce(&process, &folder, args.duration);
         }

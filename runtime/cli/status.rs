@@ -49,6 +49,11 @@ fn text(status: &Value) -> String {
         &status["refused_configuration"],
         |problem| word(problem).to_owned(),
     );
+    let waits = "these wait for a secret, and do not run";
+    section(&mut lines, waits, &status["waiting_configuration"], |problem| word(problem).to_owned());
+    if let Some(why) = status["secrets"]["keyvault"]["failing"]["why"].as_str() {
+        lines.push(format!("\nthe vault fails, its last values serve: {why}"));
+    }
     section(&mut lines, "cameras", &status["cameras"], |camera| {
         let s = &camera["status"];
         let age =

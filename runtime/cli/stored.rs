@@ -12,7 +12,7 @@ use parapet_store_rocksdb::{RocksStore, StoreOptions};
 /// # Errors
 /// When they have errors.
 pub fn config(folder: &Path) -> anyhow::Result<SiteConfig> {
-    let secrets = parapet_config::Secrets::standard();
+    let secrets = crate::secrets::without_vault();
     let loaded = parapet_config::load(folder, &NoProbe, &secrets).map_err(|problems| anyhow!("{problems}"))?;
     Ok(loaded.config)
 }

@@ -38,7 +38,7 @@ use axum::{
 use parapet_actors::{site::Site, stream::LONGEST_MESSAGE};
 
 pub use self::{live::Clients, server::serve, snapshot::Snapshots, video::Viewers};
-use crate::{backups::Backups, reload::ReloadBoard, telemetry::Metrics};
+use crate::{backups::Backups, reload::ReloadBoard, secrets::SiteSecrets, telemetry::Metrics};
 
 /// What the routes share.
 #[derive(Clone)]
@@ -59,6 +59,8 @@ pub struct AppState {
     pub live: Clients,
     /// Who watches cameras.
     pub viewers: Viewers,
+    /// Where its secrets come from.
+    pub secrets: SiteSecrets,
 }
 
 /// All routes.

@@ -20,6 +20,8 @@ use parapet_contracts::{
 use parapet_supervision::NodeStatus;
 use serde::Serialize;
 
+use crate::secrets::SecretsStatus;
+
 use super::{
     AppState,
     error::Problem,
@@ -81,6 +83,10 @@ pub struct Status {
     site: SiteInfo,
     /// Errors that keep the files on the disk from being used; empty when they are what runs.
     refused_configuration: Vec<String>,
+    /// References that have no value yet: what the files say that hold them does not run.
+    waiting_configuration: Vec<String>,
+    /// How the providers of secrets fare.
+    secrets: SecretsStatus,
     tree: NodeStatus,
     cameras: Vec<CameraInfo>,
     models: Vec<ModelStatus>,
@@ -101,6 +107,8 @@ pub async fn status(State(state): State<AppState>) -> Result<Json<Status>, Probl
     Ok(Json(Status {
         site: site_info(&state),
         refused_configuration: refused(&state),
+        waiting_configuration: state.reload.waiting().iter().map(ToString::to_string).collect(),
+        secrets: state.secrets.status(),
         tree: state.site.tree(),
         cameras: camera_infos(&state),
         models: model_infos(&state),

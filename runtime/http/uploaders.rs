@@ -202,6 +202,9 @@ pub async fn purge(State(state): State<AppState>, Path(id): Path<String>) -> Res
         )));
     }
     let count = letters.purge().await.map_err(problem)?;
+    if let Ok(id) = id.parse() {
+        state.site.links().outboxes.forget(&id);
+    }
     tracing::info!(uploader = id, count, "what an uploader had not sent was purged");
     Ok(Json(Done { count }))
 }

@@ -54,7 +54,7 @@ fn site() -> (tempfile::TempDir, SiteConfig) {
 }
 
 fn watched(dir: &Path, config: &SiteConfig) -> Receiver<ReloadEvent> {
-    watch(dir.to_owned(), config.clone(), Arc::new(NoProbe), Secrets::standard(), Timing::default())
+    watch(dir.to_owned(), config.clone(), Arc::new(NoProbe), Arc::new(Secrets::standard()), Timing::default())
 }
 
 /// The next event; it must come in time.

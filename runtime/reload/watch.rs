@@ -12,7 +12,7 @@ use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode},
 };
-use parapet_config::{Changes, FileKind, Loaded, Problems, Secrets, SiteConfig, diff, load};
+use parapet_config::{Changes, FileKind, Loaded, Problem, Problems, Secrets, SiteConfig, diff, load};
 use parapet_contracts::ports::probe::ModelProbe;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -64,14 +64,15 @@ pub fn watch(
     folder: PathBuf,
     running: SiteConfig,
     probe: Arc<dyn ModelProbe>,
-    secrets: Secrets,
+    secrets: Arc<Secrets>,
     timing: Timing,
 ) -> Receiver<ReloadEvent> {
     let (sender, receiver) = channel(CAPACITY);
     let spawned = thread::Builder::new().name("config-watch".to_owned()).spawn(move || {
         let (signal, signals) = mpsc::sync_channel(1);
         let eyes = Eyes::new(&folder, signal);
-        let mut watch = Watch { folder, running, told: None, inputs: Vec::new(), probe, secrets, sender };
+        let (told, inputs, waiting) = Default::default();
+        let mut watch = Watch { folder, running, told, inputs, waiting, probe, secrets, sender };
         watch.run(eyes, &signals, timing);
     });
     if let Err(error) = spawned {
@@ -86,14 +87,17 @@ struct Watch {
     running: SiteConfig,
     told: Option<Problems>,
     inputs: Vec<PathBuf>,
+    waiting: Vec<Problem>,
     probe: Arc<dyn ModelProbe>,
-    secrets: Secrets,
+    secrets: Arc<Secrets>,
     sender: Sender<ReloadEvent>,
 }
 
 impl Watch {
     fn run(&mut self, mut eyes: Eyes, signals: &mpsc::Receiver<()>, timing: Timing) {
         let mut seen = Fingerprint::of(&self.folder, &[]);
+        // Values that come from no file have a number instead of a look.
+        let mut revision = self.secrets.revision();
         let mut dirty: Option<(Instant, Instant)> = Some((Instant::now(), Instant::now()));
         loop {
             let due = dirty.map(|(first, last)| (last + timing.quiet).min(first + timing.patience));
@@ -111,8 +115,9 @@ impl Watch {
             eyes.renew();
             let now = Instant::now();
             let look = Fingerprint::of(&self.folder, &self.inputs);
-            if look != seen {
-                seen = look;
+            let now_at = self.secrets.revision();
+            if look != seen || now_at != revision {
+                (seen, revision) = (look, now_at);
                 dirty = Some((dirty.map_or(now, |(first, _)| first), now));
             } else if due.is_some_and(|due| now >= due) {
                 dirty = None;
@@ -140,7 +145,8 @@ impl Watch {
                 self.inputs.clone_from(&loaded.inputs);
                 let changes = diff(&self.running, &loaded.config);
                 let mended = self.told.take().is_some();
-                if changes.is_empty() && !mended {
+                let waiting = std::mem::replace(&mut self.waiting, loaded.waiting.clone());
+                if changes.is_empty() && !mended && waiting == loaded.waiting {
                     return true;
                 }
                 self.running = loaded.config.clone();

@@ -287,6 +287,9 @@ pub enum WindowKind {
     },
 }
 
+/// No window lasts, or waits, longer than this many milliseconds: a millennium is long enough, and leaves room for arithmetic.
+pub const LONGEST_WINDOW: i64 = 365_000 * 86_400_000;
+
 /// A window in GROUP BY.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Window {

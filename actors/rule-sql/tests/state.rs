@@ -133,3 +133,25 @@ fn a_damaged_checkpoint_is_refused_and_never_panics() {
         assert!(restored(path, value.clone()).is_err(), "{path} = {value} was taken");
     }
 }
+
+#[test]
+fn the_longest_windows_survive_being_written_down() {
+    let year = 365_i64 * 86_400;
+    for window in [
+        format!("tumblingwindow(ss, {})", 1000 * year),
+        format!("hoppingwindow(ss, {}, {})", 1000 * year, 999 * year),
+        format!("sessionwindow(ss, {}, {})", 1000 * year, 1000 * year),
+        format!("slidingwindow(ss, {}, {})", 1000 * year, 1000 * year),
+    ] {
+        for select in ["count(*) AS n", "collect(*) AS all"] {
+            let sql = format!("SELECT {select} FROM demo GROUP BY {window}");
+            let mut engine = engine(&sql, RuleOptions::default());
+            push(&mut engine, "demo", 1_700_000_000_000, &json!({ "a": 1 }));
+            let written = serde_json::to_string(&engine.checkpoint()).unwrap();
+            let checkpoint: Checkpoint = serde_json::from_str(&written).unwrap();
+            if let Err(error) = Engine::restore(plan(&sql), RuleOptions::default(), checkpoint) {
+                panic!("{sql}: {error}");
+            }
+        }
+    }
+}

@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use parapet_contracts::{SiteId, ports::store::Retention};
+use parapet_contracts::{SiteId, ports::store::Retention, topics};
 use parapet_rule_sql::schedule::Schedule;
 
 use super::{absolute, broker::existing, bus::bus};
 use crate::{
-    checked::{BackupConfig, BusConfig, EmbeddedConfig, EvidenceConfig, Keeping, Site, StoreConfig, TelemetryConfig},
+    checked::{
+        BackupConfig, BusConfig, EmbeddedConfig, EvidenceConfig, HomeAssistant, Keeping, Site, StoreConfig,
+        TelemetryConfig,
+    },
     document::{Document, place},
-    raw::{LogFormat, RawSite, Text},
+    raw::{LogFormat, RawHomeAssistant, RawSite, Text},
     secrets::Secrets,
     yaml::Step,
 };
@@ -75,6 +78,8 @@ pub(crate) fn site(
         existing(document, place!["onnxruntime"], &file, inputs);
         file
     });
+    super::secrets(document, raw.secrets, dir);
+    let home_assistant = raw.home_assistant.map(|raw| home_assistant(document, raw));
     let id = id?;
     let retention = &raw.store.retention;
     Some(Site {
@@ -110,6 +115,7 @@ pub(crate) fn site(
         },
         bus: bus?,
         http,
+        home_assistant,
         telemetry,
         onnxruntime,
         schedules: schedules(document, raw.schedules),
@@ -135,6 +141,15 @@ pub(crate) fn listeners(document: &mut Document<RawSite>, site: &Site) {
         let message = format!("the bus and HTTP both listen on port {}", http.port());
         document.error(at, message, "give each a port of its own");
     }
+}
+
+fn home_assistant(document: &mut Document<RawSite>, raw: RawHomeAssistant) -> HomeAssistant {
+    let prefix = raw.prefix.0;
+    if !topics::is_filter(&prefix) || prefix.contains(['+', '#']) || prefix.starts_with('$') {
+        let at = document.at(place!["home_assistant", "prefix"]);
+        document.error(at, "no topic can begin so", "write the discovery prefix, such as `homeassistant`");
+    }
+    HomeAssistant { prefix, off_after: raw.off_after.0 }
 }
 
 /// Tells when one of two keys stands without the other.

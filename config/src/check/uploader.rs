@@ -10,7 +10,7 @@ use crate::{
     checked::{Lane, Sink, UploadFormat, UploadKind, Uploader},
     document::{Document, place},
     problem::Position,
-    raw::{RawFilter, RawFormat, RawLane, RawUploader, RawWhat, Text},
+    raw::{RawFilter, RawFormat, RawLane, RawStart, RawUploader, RawWhat, Text},
     streams,
     yaml::Step,
 };
@@ -31,19 +31,28 @@ pub(crate) fn uploader(
     what.dedup();
     let filters = filters(document, raw.filter, &what, context);
     let priority = priority(document, &raw.priority);
+    if raw.from == RawStart::Beginning && raw.what == [RawWhat::Named] {
+        let at = document.at(place!["from"]);
+        let message = "what rules name the uploader for is not known afterwards";
+        document.error(at, message, "send `alerts`, or remove `from`");
+    }
     let sink = sink(document, raw.sink?, context)?;
     if matches!(sink, Sink::Smtp(_)) {
         mails(document, &raw.what, raw.format);
+    } else if raw.format == RawFormat::Accelerator {
+        accelerator(document, &raw.what, &sink);
     }
     Some(Uploader {
         id: id.clone(),
         enabled: raw.enabled,
         what,
+        from_beginning: raw.from == RawStart::Beginning,
         filters,
         time_zone: context.time_zone.clone(),
         format: match raw.format {
             RawFormat::Cloudevents => UploadFormat::CloudEvents,
             RawFormat::Data => UploadFormat::Data,
+            RawFormat::Accelerator => UploadFormat::Accelerator,
         },
         batch: raw.batch.events as usize,
         linger: raw.batch.linger.0,
@@ -77,7 +86,7 @@ fn mails(document: &mut Document<RawUploader>, what: &[RawWhat], format: RawForm
         let at = document.at(place!["what", index]);
         document.error(at, format!("no mail is sent of `{}`", kind(*what).as_str()), help);
     }
-    if format == RawFormat::Data {
+    if format != RawFormat::Cloudevents {
         let at = document.at(place!["format"]);
         document.error(at, "a mail has no format", "remove it");
     }
@@ -88,6 +97,24 @@ fn mails(document: &mut Document<RawUploader>, what: &[RawWhat], format: RawForm
             "a mail has no batch",
             "write `digest: {within: 5m}` into `smtp`: several alerts are one mail",
         );
+    }
+}
+
+/// The accelerator reads alerts and detections, from a broker.
+fn accelerator(document: &mut Document<RawUploader>, what: &[RawWhat], sink: &Sink) {
+    if !matches!(sink, Sink::Mqtt(_)) {
+        let at = document.at(place!["format"]);
+        document.error(at, "the accelerator's messages go over MQTT", "give a `mqtt` sink, or remove `format`");
+    }
+    for (index, what) in what.iter().enumerate() {
+        if matches!(what, RawWhat::Journal | RawWhat::Evidence) {
+            let at = document.at(place!["what", index]);
+            document.error(
+                at,
+                format!("the accelerator knows no `{}`", kind(*what).as_str()),
+                "send alerts and events",
+            );
+        }
     }
 }
 

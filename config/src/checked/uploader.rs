@@ -15,6 +15,8 @@ pub struct Uploader {
     pub enabled: bool,
     /// What it sends.
     pub what: Vec<UploadKind>,
+    /// Whether a new one begins with what the store still has, and not with what comes from then on.
+    pub from_beginning: bool,
     /// Conditions on what it sends, planned without an error over [`crate::streams::uploads`]; a kind without one is sent whole.
     pub filters: BTreeMap<Lane, String>,
     /// The zone of the conditions' times.
@@ -122,4 +124,6 @@ pub enum UploadFormat {
     CloudEvents,
     /// Its data alone.
     Data,
+    /// As a `mqtt` sink writes it for the readers of the accelerator.
+    Accelerator,
 }

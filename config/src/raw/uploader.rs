@@ -23,6 +23,9 @@ pub(crate) struct RawUploader {
     /// the streams `alerts` (of alerts and evidence) and `detections` (an event goes when one of its objects fits), and of the journal `actor`, `kind`, `text` and `ts`.
     #[schemars(extend("examples" = ["severity = 'critical'"]))]
     pub filter: Option<RawFilter>,
+    /// Where a new uploader begins. One that is purged is new again.
+    #[serde(default)]
+    pub from: RawStart,
     /// How each event is written.
     #[serde(default)]
     pub format: RawFormat,
@@ -118,6 +121,17 @@ impl JsonSchema for RawFilter {
     }
 }
 
+/// Where a new uploader begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawStart {
+    /// With what comes from then on.
+    #[default]
+    Now,
+    /// With what the store still has. Alerts that rules name the uploader for are not known afterwards.
+    Beginning,
+}
+
 /// How each event is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -127,6 +141,8 @@ pub(crate) enum RawFormat {
     Cloudevents,
     /// The data alone, in JSON, for receivers that know nothing of CloudEvents.
     Data,
+    /// The messages of Microsoft's MEC application solution accelerator, on its topics `newDetection` and `newAlert`. For a `mqtt` sink alone.
+    Accelerator,
 }
 
 /// How many events go at once.

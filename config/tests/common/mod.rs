@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use parapet_config::{Environment, Files, Loaded, Problems, SecretProvider, Secrets, load};
+use parapet_config::{Environment, Files, Loaded, NoSecret, Problems, SecretProvider, Secrets, load};
 use parapet_contracts::ports::probe::ModelProbe;
 
 /// The labels of every model file.
@@ -25,8 +25,8 @@ impl SecretProvider for Env {
     fn scheme(&self) -> &str {
         "env"
     }
-    fn read(&self, name: &str, _site: &Path) -> Result<String, String> {
-        self.0.get(name).map(|v| (*v).to_owned()).ok_or_else(|| "this environment variable is not set".to_owned())
+    fn read(&self, name: &str, _site: &Path) -> Result<String, NoSecret> {
+        self.0.get(name).map(|v| (*v).to_owned()).ok_or_else(|| "this environment variable is not set".into())
     }
 }
 

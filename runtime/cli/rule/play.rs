@@ -11,14 +11,14 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use jiff::SignedDuration;
 use parapet_actors::rule::{LATENESS, Program};
-use parapet_config::{LoadedRule, Rule, Secrets, load_rule};
+use parapet_config::{LoadedRule, Rule, load_rule};
 use parapet_contracts::{
     CameraId, Happening,
     cloudevent::Event,
     ports::rule::{Outcome, RuleProgram, RuleStats},
 };
 
-use crate::probe::OnnxProbe;
+use crate::{probe::OnnxProbe, secrets::without_vault};
 
 /// A line of a file of events is at most this long.
 const LONGEST_LINE: usize = 4 << 20;
@@ -38,7 +38,7 @@ pub(super) fn rule(file: &Path, events: &[Happening]) -> anyhow::Result<LoadedRu
     let mut cameras: Vec<CameraId> = events.iter().filter_map(|event| event.camera().cloned()).collect();
     cameras.sort();
     cameras.dedup();
-    load_rule(file, &cameras, &OnnxProbe, &Secrets::standard()).map_err(|problems| anyhow!("{problems}"))
+    load_rule(file, &cameras, &OnnxProbe, &without_vault()).map_err(|problems| anyhow!("{problems}"))
 }
 
 /// The events of a file of CloudEvents, one a line.

@@ -92,26 +92,32 @@ export function CameraPicture({ camera, width, every, children }: {
   );
 }
 
-/** Boxes in pixels of a picture of this size. */
+/** Boxes in pixels of a picture of this size. What they are called stands in HTML, so that it can be read however small the picture is shown. */
 export function Boxes({ objects, width, height }: { objects: SeenObject[]; width: number; height: number }) {
-  const size = Math.max(width / 52, 9);
+  const key = (object: SeenObject, at: number) => object.track?.id ?? `o${at}`;
   return (
-    <svg class="overlay" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
+    <>
+      <svg class="overlay" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
+        {objects.map((object, at) => {
+          const [left, top, right, bottom] = object.box;
+          return (
+            <g key={key(object, at)}>
+              <rect class="box-shade" x={left} y={top} width={right - left} height={bottom - top} />
+              <rect class="box" x={left} y={top} width={right - left} height={bottom - top} />
+            </g>
+          );
+        })}
+      </svg>
       {objects.map((object, at) => {
-        const [left, top, right, bottom] = object.box;
-        const text = `${object.label} ${percent(object.score)}`;
-        const above = top > size * 1.5;
+        const [left, top] = object.box;
+        const isHigh = top / height < 0.07;
         return (
-          <g key={object.track?.id ?? `o${at}`}>
-            <rect class="box-shade" x={left} y={top} width={right - left} height={bottom - top} />
-            <rect class="box" x={left} y={top} width={right - left} height={bottom - top} />
-            <text class="box-label" x={left + size * 0.25} y={above ? top - size * 0.4 : top + size * 1.1} font-size={size}>
-              {text}
-            </text>
-          </g>
+          <span key={key(object, at)} class={isHigh ? "box-name within" : "box-name"} style={{ left: `${(left / width) * 100}%`, top: `${(top / height) * 100}%` }}>
+            {object.label} {percent(object.score)}
+          </span>
         );
       })}
-    </svg>
+    </>
   );
 }
 

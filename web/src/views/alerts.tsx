@@ -160,35 +160,37 @@ function Filters({ query }: { query: URLSearchParams }) {
         <span class="sr">{t("alerts.search")}</span>
         <input ref={field} type="search" placeholder={t("alerts.search")} value={typed} onInput={(event) => setTyped(event.currentTarget.value)} />
       </label>
-      <select aria-label={t("filter.range")} value={range} onChange={(event) => go(withQuery({ range: event.currentTarget.value, since: null, until: null }), true)}>
-        {range === "" && <option value="">{t("filter.range.own")}</option>}
-        {Object.keys(RANGES).map((range) => (
-          <option key={range} value={range}>{word("range", range)}</option>
-        ))}
-      </select>
-      <select aria-label={t("filter.severity")} value={query.get("severity") ?? ""} onChange={pick("severity")}>
-        <option value="">{t("filter.severity.all")}</option>
-        <option value="warning">{t("filter.severity.warning")}</option>
-        <option value="critical">{t("filter.severity.critical")}</option>
-      </select>
-      <select aria-label={t("filter.state")} value={query.get("state") ?? ""} onChange={pick("state")}>
-        <option value="">{t("filter.state.all")}</option>
-        {["raised", "acknowledged", "resolved"].map((state) => (
-          <option key={state} value={state}>{word("state", state)}</option>
-        ))}
-      </select>
-      <select aria-label={t("filter.camera")} value={query.get("camera") ?? ""} onChange={pick("camera")}>
-        <option value="">{t("filter.camera.all")}</option>
-        {status?.cameras.map((camera) => (
-          <option key={camera.id} value={camera.id}>{camera.name}</option>
-        ))}
-      </select>
-      <select aria-label={t("filter.rule")} value={query.get("rule") ?? ""} onChange={pick("rule")}>
-        <option value="">{t("filter.rule.all")}</option>
-        {status?.rules.map((rule) => (
-          <option key={rule.id} value={rule.id}>{rule.name}</option>
-        ))}
-      </select>
+      <div class="filter-row">
+        <select aria-label={t("filter.range")} value={range} onChange={(event) => go(withQuery({ range: event.currentTarget.value, since: null, until: null }), true)}>
+          {range === "" && <option value="">{t("filter.range.own")}</option>}
+          {Object.keys(RANGES).map((range) => (
+            <option key={range} value={range}>{word("range", range)}</option>
+          ))}
+        </select>
+        <select aria-label={t("filter.severity")} value={query.get("severity") ?? ""} onChange={pick("severity")}>
+          <option value="">{t("filter.severity.all")}</option>
+          <option value="warning">{t("filter.severity.warning")}</option>
+          <option value="critical">{t("filter.severity.critical")}</option>
+        </select>
+        <select aria-label={t("filter.state")} value={query.get("state") ?? ""} onChange={pick("state")}>
+          <option value="">{t("filter.state.all")}</option>
+          {["raised", "acknowledged", "resolved"].map((state) => (
+            <option key={state} value={state}>{word("state", state)}</option>
+          ))}
+        </select>
+        <select aria-label={t("filter.camera")} value={query.get("camera") ?? ""} onChange={pick("camera")}>
+          <option value="">{t("filter.camera.all")}</option>
+          {status?.cameras.map((camera) => (
+            <option key={camera.id} value={camera.id}>{camera.name}</option>
+          ))}
+        </select>
+        <select aria-label={t("filter.rule")} value={query.get("rule") ?? ""} onChange={pick("rule")}>
+          <option value="">{t("filter.rule.all")}</option>
+          {status?.rules.map((rule) => (
+            <option key={rule.id} value={rule.id}>{rule.name}</option>
+          ))}
+        </select>
+      </div>
       {chosen && (
         <a class="button plain" href="/alerts">
           <Icon name="close" size={14} /> {t("filter.clear")}

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::alert::{Alerting, SavedAlerting};
 use super::{Counters, Emission, Engine, MAX_TIME, RuleOptions};
+use crate::ast::LONGEST_WINDOW;
 use crate::expr::Row;
 use crate::functions::analytic::{Hits, Memory};
 use crate::plan::Plan;
@@ -99,7 +100,9 @@ impl Engine {
         if saved.memories.len() != engine.memories.len() || saved.tables.len() != engine.tables.len() {
             return Err(RestoreError::Damaged("memories or tables are missing"));
         }
-        if !saved.window.iter().all(|w| w.within(MAX_TIME)) || !saved.watermarks.iter().all(|w| w.within(MAX_TIME)) {
+        // A window ends when it has lasted, which may be long after all times that an engine can know.
+        let ends = MAX_TIME + 2 * LONGEST_WINDOW;
+        if !saved.window.iter().all(|w| w.within(ends)) || !saved.watermarks.iter().all(|w| w.within(MAX_TIME)) {
             return Err(RestoreError::Damaged("a time of its window cannot be"));
         }
         if !saved.alerting.iter().all(|alerting| alerting.within(MAX_TIME)) {

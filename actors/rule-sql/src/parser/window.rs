@@ -1,7 +1,7 @@
 //! Windows in GROUP BY, with FILTER and OVER.
 
 use super::{Clause, Parser};
-use crate::ast::{Expr, ExprKind, Unit, Window, WindowKind};
+use crate::ast::{Expr, ExprKind, LONGEST_WINDOW, Unit, Window, WindowKind};
 use crate::error::{Pos, SqlError};
 
 /// What can stand there as a window.
@@ -116,8 +116,7 @@ fn kind(name: &str, args: Vec<Expr>, pos: Pos) -> Result<WindowKind, SqlError> {
     if length == 0 || (name != "slidingwindow" && least == 3 && third == 0) {
         return fail(format!("the arguments of {name} must be positive"));
     }
-    // A millennium is long enough, and leaves room for arithmetic on milliseconds.
-    if length.max(third) > 365_000 * 86_400_000 / unit.millis() {
+    if length.max(third) > LONGEST_WINDOW / unit.millis() {
         return fail(format!("the arguments of {name} are too large"));
     }
     Ok(match name {

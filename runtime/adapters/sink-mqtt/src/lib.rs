@@ -5,6 +5,8 @@
 //! as many without an acknowledgement as the settings say, so that after a lost connection at most so many come twice. Each connection begins
 //! without a session: what a broker forgets was never relied on. See [`parapet_bus_mqtt`] for the connection itself.
 
+pub mod accelerator;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -18,32 +20,57 @@ use parapet_contracts::{
     },
 };
 
+/// How items are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As CloudEvents, which payloads are.
+    CloudEvents,
+    /// Payloads are data alone, in JSON.
+    Data,
+    /// As the accelerator's readers want them, on its topics; what it has no message for counts as sent.
+    Accelerator,
+}
+
 /// See the module.
 pub struct MqttSink {
     bus: MqttBus,
     prefix: String,
     window: usize,
-    content_type: &'static str,
+    form: Form,
 }
 
 impl MqttSink {
-    /// A bridge over a connection of its own. An item keeps its topic behind `prefix`; `cloudevents` says that payloads are CloudEvents,
-    /// and not their data alone.
+    /// A bridge over a connection of its own. An item keeps its topic behind `prefix`, unless its form has topics of its own.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn connect(settings: BusSettings, prefix: String, cloudevents: bool) -> Self {
+    pub fn connect(settings: BusSettings, prefix: String, form: Form) -> Self {
         let window = usize::from(settings.in_flight.max(1));
-        let content_type = if cloudevents { CONTENT_TYPE } else { "application/json" };
-        Self { bus: MqttBus::connect(settings), prefix, window, content_type }
+        Self { bus: MqttBus::connect(settings), prefix, window, form }
     }
 
-    fn message(&self, item: &OutboxItem) -> BusMessage {
-        BusMessage {
-            topic: format!("{}{}", self.prefix, item.topic),
-            payload: Bytes::from(item.payload.clone()),
-            content_type: self.content_type,
-            retain: false,
+    /// What goes over the wire; `None` when nothing does.
+    fn message(&self, item: &OutboxItem) -> Result<Option<BusMessage>, SinkError> {
+        let (topic, payload, content_type) = match self.form {
+            Form::CloudEvents => (item.topic.as_str(), Bytes::from(item.payload.clone()), CONTENT_TYPE),
+            Form::Data => (item.topic.as_str(), Bytes::from(item.payload.clone()), "application/json"),
+            Form::Accelerator => match accelerator::message(&item.payload) {
+                Ok(Some(message)) => (message.topic, Bytes::from(message.payload), message.content_type),
+                Ok(None) => {
+                    metrics::counter!("parapet_accelerator_left_out_total", "kind" => item.kind.clone()).increment(1);
+                    return Ok(None);
+                }
+                Err(error) => return Err(SinkError::reject("malformed", error.to_string())),
+            },
+        };
+        let topic = format!("{}{topic}", self.prefix);
+        Ok(Some(BusMessage { topic, payload, content_type, retain: false }))
+    }
+
+    async fn publish(&self, item: &OutboxItem) -> Result<(), SinkError> {
+        match self.message(item)? {
+            Some(message) => self.bus.publish_acknowledged(message).await.map_err(sink_error),
+            None => Ok(()),
         }
     }
 }
@@ -54,11 +81,11 @@ impl SinkPort for MqttSink {
         let mut fates: Vec<Result<(), SinkError>> = Vec::with_capacity(items.len());
         for window in items.chunks(self.window) {
             // Polled in order, so published in order; the acknowledgements are awaited together.
-            let sends = window.iter().map(|item| self.bus.publish_acknowledged(self.message(item)));
+            let sends = window.iter().map(|item| self.publish(item));
             let answers = join_all(sends).await;
             let lost =
                 answers.iter().any(|answer| matches!(answer, Err(e) if e.kind == parapet_contracts::ErrorKind::Retry));
-            fates.extend(answers.into_iter().map(|answer| answer.map_err(sink_error)));
+            fates.extend(answers);
             if lost {
                 break;
             }

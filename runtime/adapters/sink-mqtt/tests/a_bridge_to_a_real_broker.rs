@@ -5,12 +5,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use parapet_bus_mqtt::{Backoff, BusSettings, MqttBus, Subscription};
 use parapet_contracts::{
-    ErrorKind, Secret,
+    AlertChange, ErrorKind, Secret, Severity,
     camera::Credentials,
+    cloudevent::CloudEvent,
     ports::{sink::SinkPort, store::OutboxItem},
 };
-use parapet_sink_mqtt::MqttSink;
-use parapet_testkit::{Mosquitto, Wire, mosquitto::password_file};
+use parapet_sink_mqtt::{Form, MqttSink};
+use parapet_testkit::{Mosquitto, Wire, conformance::samples, mosquitto::password_file};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -45,7 +46,7 @@ async fn ready(sink: &MqttSink) {
 async fn what_is_sent_arrives_in_order_below_the_prefix() {
     let broker = Mosquitto::start(&[], &[]);
     let (_bus, mut heard) = listener(broker.port()).await;
-    let sink = MqttSink::connect(settings(broker.port(), "bridge"), "sites/".to_owned(), true);
+    let sink = MqttSink::connect(settings(broker.port(), "bridge"), "sites/".to_owned(), Form::CloudEvents);
     ready(&sink).await;
     assert_eq!(sink.away(), None);
     let items: Vec<_> = (0..100).map(|n| item(n, "parapet/yard/alerts")).collect();
@@ -68,7 +69,7 @@ async fn what_the_broker_refuses_is_rejected_with_the_reason_and_nothing_waits_b
     let broker = Mosquitto::start(&lines, &files);
     let credentials = Credentials { username: Secret::new("bridge"), password: Secret::new("canary-7f3a") };
     let settings = BusSettings { credentials: Some(credentials), ..settings(broker.port(), "bridge") };
-    let sink = MqttSink::connect(settings, String::new(), true);
+    let sink = MqttSink::connect(settings, String::new(), Form::CloudEvents);
     ready(&sink).await;
     let fates =
         sink.send(&[item(1, "parapet/yard/alerts"), item(2, "elsewhere"), item(3, "parapet/yard/alerts")]).await;
@@ -86,7 +87,7 @@ async fn a_wrong_password_is_told_and_never_shown() {
         Mosquitto::start(&["password_file {folder}/passwords"], &[("passwords", &*password_file("bridge", "right"))]);
     let credentials = Credentials { username: Secret::new("bridge"), password: Secret::new("canary-7f3a") };
     let settings = BusSettings { credentials: Some(credentials), ..settings(broker.port(), "bridge") };
-    let sink = MqttSink::connect(settings, String::new(), true);
+    let sink = MqttSink::connect(settings, String::new(), Form::CloudEvents);
     let told = async {
         loop {
             if let Some(why) = sink.away().filter(|why| why.contains("refused the connection")) {
@@ -101,6 +102,31 @@ async fn a_wrong_password_is_told_and_never_shown() {
     assert_eq!((error.kind, error.code), (ErrorKind::Retry, "disconnected"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accelerators_readers_get_alerts_and_detections_on_its_topics() {
+    let broker = Mosquitto::start(&[], &[]);
+    let (_bus, mut heard) = listener(broker.port()).await;
+    let sink = MqttSink::connect(settings(broker.port(), "bridge"), String::new(), Form::Accelerator);
+    ready(&sink).await;
+    let alert = samples::alert(1, "gate", "intruder", Severity::Critical, 1);
+    let event = samples::event(2, "gate", 2);
+    let update = samples::update(1, 1, AlertChange::Resolved, 3);
+    let payloads = [
+        serde_json::to_string(&CloudEvent::alert(&alert)).unwrap(),
+        serde_json::to_string(&CloudEvent::alert_update(&update)).unwrap(),
+        serde_json::to_string(&CloudEvent::detection(&event)).unwrap(),
+        "{}".to_owned(),
+    ];
+    let items: Vec<_> = payloads.into_iter().map(|payload| OutboxItem { payload, ..item(1, "t") }).collect();
+    let fates = sink.send(&items).await;
+    assert_eq!(fates[..3], [Ok(()), Ok(()), Ok(())]);
+    assert_eq!(fates[3].as_ref().unwrap_err().code, "malformed");
+    let first = next(&mut heard).await;
+    assert_eq!((first.topic.as_str(), first.content_type.as_deref()), ("newAlert", Some("avro/binary")));
+    assert!(first.payload.starts_with(b"Obj\x01"));
+    assert_eq!(next(&mut heard).await.topic, "newDetection");
+}
+
 /// Fault 20: the broker is killed again and again, without persistence, so that each time it forgets all sessions, and its last answers are
 /// lost. Whoever calls sends again what was not acknowledged, as the pump does. The broker's own log, which outlives it, is the witness.
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +135,7 @@ async fn nothing_is_lost_when_the_broker_comes_back_without_its_sessions() {
     const KILLS: u128 = 6;
     let mut broker = Mosquitto::start(&[], &[]);
     let wire = Wire::to(broker.port());
-    let sink = MqttSink::connect(settings(wire.port(), "bridge"), String::new(), true);
+    let sink = MqttSink::connect(settings(wire.port(), "bridge"), String::new(), Form::CloudEvents);
     let (mut sent, mut kills) = (0, 0);
     while sent < COUNT {
         ready(&sink).await;
