@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use jiff::SignedDuration;
-use parapet_contracts::{CameraId, DetectionEvent, Frame, Happening, ModelId, Object, SiteId, Timestamp};
+use parapet_contracts::{CameraId, DetectionEvent, Frame, Happening, ModelId, Object, SiteId, StreamId, Timestamp};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -89,6 +89,11 @@ impl Fanout {
     /// Where one can watch what happens.
     pub fn live(&self) -> &LiveFeed {
         &self.live
+    }
+
+    /// Whether each rule that reads a stream has room for so many of its messages.
+    pub fn has_room(&self, stream: &StreamId, count: usize) -> bool {
+        self.rules.load().iter().filter(|rule| rule.reads_stream(stream)).all(|rule| rule.room() >= count)
     }
 
     /// The models that are only compared with others.

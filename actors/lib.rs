@@ -14,6 +14,7 @@ pub mod model;
 pub mod observation;
 pub mod outboxes;
 pub mod ports;
+pub mod recording;
 mod routes;
 pub mod rule;
 pub mod site;

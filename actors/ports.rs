@@ -11,6 +11,7 @@ use parapet_contracts::{
         evidence::EvidencePort,
         lines::LinesPort,
         media::MediaPort,
+        recording::RecordingPort,
         sink::SinkPort,
         store::{JournalFile, StorePort},
     },
@@ -33,6 +34,8 @@ pub struct Ports {
     pub clips: Arc<dyn ClipPort>,
     /// Keeps pictures and clips.
     pub evidence: Arc<dyn EvidencePort>,
+    /// Keeps what cameras record.
+    pub recordings: Arc<dyn RecordingPort>,
     /// Publishes and subscribes.
     pub bus: Arc<dyn BusPort>,
     /// Reads files that grow.

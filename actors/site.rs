@@ -1,5 +1,6 @@
 //! A running site: which actors the configuration asks for, what a change of it does, and what each of them tells.
 
+mod boards;
 mod canaries;
 mod swap;
 
@@ -7,12 +8,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use parapet_config::{Camera, Model, SiteConfig, Stream, Uploader};
-use parapet_contracts::{CameraId, MainView, ModelId, RuleId, StreamId, UploaderId, status::Health};
+use parapet_contracts::{CameraId, ModelId, RuleId, StreamId, UploaderId, status::Health};
 use parapet_supervision::{ChildSpec, Ended, NodeStatus, ShutdownReport, SupervisorHandle};
 use parking_lot::RwLock;
 
-use self::canaries::Canaries;
+pub(crate) use self::boards::Groups;
 pub(crate) use self::canaries::sent_back_before;
+use self::{boards::Boards, canaries::Canaries};
 use crate::{
     bus::BusFeed,
     camera::{CameraBoard, CameraParts, LastFrames, Role},
@@ -24,6 +26,7 @@ use crate::{
     model::{Loaded, ModelBoard, ModelPool, OverloadParts, SlotParts, Terms, Work},
     outboxes::{Outboxes, queue_of},
     ports::Ports,
+    recording::Tapes,
     rule::{Judge, RuleFeed, SilenceBoard, TableBoard},
     store::{AlertDesk, StoreHandle},
     stream::{StreamActor, StreamBoard},
@@ -53,6 +56,8 @@ pub struct Links {
     pub last_frames: Arc<LastFrames>,
     /// What they showed in the last seconds, as it came.
     pub rings: Arc<Rings>,
+    /// What they record.
+    pub tapes: Arc<Tapes>,
     /// Holds and removes evidence.
     pub keeper: Arc<Keeper>,
     /// Failures.
@@ -77,27 +82,6 @@ pub struct Site {
     canaries: Canaries,
 }
 
-/// What the actors tell; outlives their restarts.
-#[derive(Default)]
-struct Boards {
-    cameras: BTreeMap<CameraId, Arc<CameraBoard>>,
-    /// Of the main streams of cameras whose substreams are watched.
-    mains: BTreeMap<CameraId, (Arc<CameraBoard>, Arc<MainView>)>,
-    models: BTreeMap<ModelId, (Arc<ModelPool>, Arc<ModelBoard>)>,
-    uploaders: BTreeMap<UploaderId, Arc<PumpBoard>>,
-    streams: BTreeMap<StreamId, Arc<StreamBoard>>,
-}
-
-/// The supervisors of a site's groups.
-pub(crate) struct Groups {
-    pub(crate) root: SupervisorHandle,
-    pub(crate) uploaders: SupervisorHandle,
-    pub(crate) rules: SupervisorHandle,
-    pub(crate) streams: SupervisorHandle,
-    pub(crate) models: SupervisorHandle,
-    pub(crate) cameras: SupervisorHandle,
-}
-
 impl Site {
     pub(crate) fn new(config: SiteConfig, links: Links, groups: Groups) -> Arc<Self> {
         let Groups { root, uploaders, rules, streams, models, cameras } = groups;
@@ -112,6 +96,7 @@ impl Site {
         self.links.fanout.tracks().configure(&config);
         self.links.fanout.cascades().configure(&config);
         self.links.rings.configure(&config);
+        self.links.tapes.configure(&config);
         self.links.tables.set(&config.tables);
         self.make_canaries(&config);
         let models = config.models.values().filter(|model| !self.is_sent_back(&model.id));
@@ -181,6 +166,7 @@ impl Site {
             board: watched,
             last: self.links.last_frames.place(&config.id),
             ring: None,
+            tape: Some(self.links.tapes.of(&config.id)),
             journal: self.links.journal.clone(),
             bus: Arc::clone(&self.links.bus_feed),
             downstream: Arc::clone(&self.links.fanout) as _,
@@ -350,6 +336,7 @@ impl Site {
         self.links.fanout.tracks().configure(&new);
         self.links.fanout.cascades().configure(&new);
         self.links.rings.configure(&new);
+        self.links.tapes.configure(&new);
         self.links.tables.set(&new.tables);
         self.make_canaries(&new);
 

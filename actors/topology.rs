@@ -4,6 +4,8 @@
 //! site ─┬─ store        writes batches; what it holds is durable              queue 1,024: appending waits, logging drops
 //!       ├─ alerts       picture, then batch, then the world                    queue    32: rules wait
 //!       ├─ clips        cuts what cameras showed around an alert               queue    64: the newest is refused
+//!       ├─ recorder     writes what cameras send, as they say               128 MiB: the newest is refused
+//!       ├─ archivist    removes recordings that are too old or too much
 //!       ├─ housekeeping removes evidence that is too old or too much, by way of the keeper
 //!       ├─ failures     journal → outboxes of the uploaders that send it
 //!       ├─ bus ─┬─ alerts       outbox `bus` → QoS 1
@@ -33,6 +35,7 @@ use crate::{
     journal::{Failure, Journal},
     outboxes::{BUS, Outboxes},
     ports::Ports,
+    recording::{Archivist, Recorder, Tapes},
     rule::SilenceBoard,
     site::{Groups, Links, Site, sent_back_before},
     store::{AlertDesk, Desk, StoreHandle, StoreSettings, StoreWriter},
@@ -42,6 +45,8 @@ use crate::{
 
 /// How often retention runs, and old evidence is looked for.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
+/// How often the room for recordings is looked at.
+const LOOK_AT_ROOM: Duration = Duration::from_secs(10);
 /// Pause before the disk is asked again.
 const RETRY_STORE: Duration = Duration::from_secs(1);
 /// Where silences are kept.
@@ -132,6 +137,35 @@ pub async fn start(
             Body::task(move |stop| desk.run(heartbeat, stop))
         })
     };
+    let (tapes, segments) = Tapes::new();
+    let recorder = {
+        let recorder = Recorder {
+            queue: segments,
+            tapes: Arc::clone(&tapes),
+            clips: Arc::clone(&ports.clips),
+            recordings: Arc::clone(&ports.recordings),
+            journal: journal.clone(),
+        };
+        children::edge_worker("recorder", "recorder", move |heartbeat| {
+            let recorder = recorder.clone();
+            Body::task(move |stop| recorder.run(heartbeat, stop))
+        })
+    };
+    let archivist = {
+        let archivist = Archivist::new(
+            Arc::clone(&tapes),
+            Arc::clone(&ports.recordings),
+            Arc::clone(store.holds()),
+            config.site.recordings.clone(),
+            LOOK_AT_ROOM,
+            journal.clone(),
+            Arc::clone(&clock),
+        );
+        children::edge_worker("archivist", "archivist", move |heartbeat| {
+            let archivist = archivist.clone();
+            Body::task(move |stop| archivist.run(heartbeat, stop))
+        })
+    };
     let housekeeping = {
         let housekeeper = Housekeeper {
             keeper: Arc::clone(&keeper),
@@ -193,6 +227,7 @@ pub async fn start(
         silences,
         last_frames,
         rings,
+        tapes,
         keeper,
         journal: journal.clone(),
         ports,
@@ -210,7 +245,15 @@ pub async fn start(
     site.remember_canaries(sent_back);
     site.populate();
 
-    let mut root = root.child(writer).child(alerts).child(clips).child(housekeeping).child(failures).child(bus);
+    let mut root = root
+        .child(writer)
+        .child(alerts)
+        .child(clips)
+        .child(recorder)
+        .child(archivist)
+        .child(housekeeping)
+        .child(failures)
+        .child(bus);
     for group in groups {
         root = root.child(ChildSpec::supervisor(group));
     }

@@ -9,6 +9,10 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -17,22 +21,31 @@ use tokio_util::sync::CancellationToken;
 
 /// The signal by which a loop learns that it should end.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(CancellationToken);
+pub struct Stop {
+    asked: CancellationToken,
+    abandoned: Arc<AtomicBool>,
+}
 
 impl Stop {
     /// True once the loop should end.
     pub fn is_set(&self) -> bool {
-        self.0.is_cancelled()
+        self.asked.is_cancelled()
     }
 
     /// Returns when the loop should end.
     pub async fn wait(&self) {
-        self.0.cancelled().await;
+        self.asked.cancelled().await;
     }
 
     /// Asks the loop to end.
     pub fn set(&self) {
-        self.0.cancel();
+        self.asked.cancel();
+    }
+
+    /// True when the actor was killed, and this is what is left of it: another one takes its place, if any. Whatever it shares with
+    /// that one it must leave as it is.
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
     }
 }
 
@@ -99,6 +112,10 @@ pub struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // Nobody waited for its end: it was killed, or has failed.
+        if self.ended.is_some() {
+            self.stop.abandoned.store(true, Ordering::Release);
+        }
         self.stop.set();
         if let Some(task) = &self.task {
             task.abort();

@@ -16,7 +16,7 @@ use parapet_actors::{
 use parapet_bus_mqtt::MqttBus;
 use parapet_config::SiteConfig;
 use parapet_contracts::Clock;
-use parapet_evidence_fs::EvidenceFolder;
+use parapet_evidence_fs::{EvidenceFolder, RecordingFolder};
 use parapet_media_gstreamer::GstMedia;
 use parapet_store_rocksdb::{FallbackJournal, RocksStore, StoreOptions};
 
@@ -80,6 +80,7 @@ pub fn assemble(
         journal_file,
         sinks: Arc::new(Sinks { site: site.id.clone(), evidence: Arc::clone(&evidence) as _ }),
         evidence,
+        recordings: Arc::new(RecordingFolder::at(&site.recordings.path)),
         bus: Arc::clone(&bus) as _,
         lines: Arc::new(FileLines),
         alerts,
@@ -88,12 +89,23 @@ pub fn assemble(
     Ok(Assembly { ports, store, bus, broker, _embedded: embedded })
 }
 
-/// A damaged store is no reason to be blind: it is set aside, and the site goes on with a fresh one, which says so.
+/// A damaged store is no reason to be blind. When its log alone is damaged, as a power cut may leave the end that nobody had acknowledged, all
+/// that stands before the damage is kept; else the store is set aside, and the site goes on with a fresh one. Either is told.
 fn open_store(path: &Path, journal: &Journal) -> anyhow::Result<RocksStore> {
     let damaged = match RocksStore::open(path, StoreOptions::default()) {
         Err(error) if error.code == "damaged" => error,
         opened => return Ok(opened?),
     };
+    if let Ok((store, copy)) = RocksStore::recover(path, StoreOptions::default()) {
+        metrics::counter!("parapet_store_log_damaged_total").increment(1);
+        let text = format!(
+            "the store's log was damaged: all that stands before the damage is there, what stood behind it is not; a power cut may leave its end so, with nothing in it that was acknowledged; the store as it was found is in {} ({})",
+            copy.display(),
+            damaged.text
+        );
+        journal.report(Failure::new("store", "log_damaged", text));
+        return Ok(store);
+    }
     let aside = RocksStore::set_aside(path).with_context(|| damaged.to_string())?;
     metrics::counter!("parapet_store_set_aside_total").increment(1);
     let text = format!(

@@ -62,6 +62,11 @@ impl Backups {
         Arc::new(Self { store, config, journal, state: Mutex::default() })
     }
 
+    /// The store that they are made of.
+    pub fn store(&self) -> &RocksStore {
+        &self.store
+    }
+
     /// Begins to make one; false when one is being made already. Call it on the runtime.
     pub fn begin(self: &Arc<Self>) -> bool {
         {

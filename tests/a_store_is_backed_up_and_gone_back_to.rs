@@ -68,6 +68,9 @@ fn a_running_site_is_backed_up_and_a_stopped_one_goes_back() {
     good(&store(&folder, &["verify", "1"]), &["all of it was read: 1 alerts"]);
     good(&store(&folder, &["verify"]), &["all of it was read: 2 alerts"]);
     refused(&store(&folder, &["restore", "--replace"]), &["another process has it open"]);
+    assert!(site.metric("parapet_store_log_syncs_total") > Some(0.0));
+    assert!(site.metric("parapet_store_flushed_bytes_total") > Some(0.0), "a backup writes what waits in memory");
+    assert_eq!(site.metric("parapet_store_writes_stopped"), Some(0.0));
     assert_eq!(site.metric("parapet_store_backups_total{outcome=\"made\"}"), Some(2.0));
     assert_eq!(site.terminate().code, Some(0));
     until_free(folder.http());

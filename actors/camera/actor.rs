@@ -30,7 +30,7 @@ use super::{
     sink::StreamSink,
     watch::Onlooker,
 };
-use crate::{bus::BusFeed, clip::CameraRing, journal::Journal, model::Feed};
+use crate::{bus::BusFeed, clip::CameraRing, journal::Journal, model::Feed, recording::Tape};
 
 /// How often the watchdog looks.
 const TICK: Duration = Duration::from_millis(250);
@@ -63,6 +63,8 @@ pub struct CameraParts {
     pub last: LastFrame,
     /// Where its stream is kept for clips; `None` when another stream of the camera is.
     pub ring: Option<Arc<CameraRing>>,
+    /// Where it is recorded: that of whichever stream has a ring, by what moves in the one that is watched.
+    pub tape: Option<Arc<Tape>>,
     /// Hears of failures.
     pub journal: Journal,
     /// Tells others how it is.
@@ -77,6 +79,11 @@ impl CameraParts {
     /// The stream that this actor keeps open.
     pub fn source(&self) -> &SourceSpec {
         if self.role.is_main() { &self.config.source } else { self.config.watched() }
+    }
+
+    /// The tape that this stream is recorded on.
+    pub(super) fn taped(&self) -> Option<&Arc<Tape>> {
+        self.tape.as_ref().filter(|_| self.ring.is_some())
     }
 }
 
@@ -381,6 +388,9 @@ impl CameraStateData {
                 self.parts.board.set_open_stats(open.stats());
             }
             self.parts.board.stream_closed();
+        }
+        if let Some(tape) = self.parts.taped() {
+            tape.end();
         }
         if let Role::Main(view) = &self.parts.role {
             view.clear();

@@ -46,6 +46,9 @@ impl StreamSink {
             (outlook, onlooker.motion())
         };
         board.saw(motion, outlook.wanted);
+        if let (Some(tape), Some(moved)) = (&self.parts.tape, motion.and_then(|motion| motion.last)) {
+            tape.moved(moved);
+        }
         let idle = outlook.attention == Attention::Keyframes;
         if self.idle.swap(idle, Ordering::AcqRel) != idle {
             self.tell(CameraMessage::Attention);
@@ -91,10 +94,17 @@ impl MediaSink for StreamSink {
 
     fn wants_encoded(&self) -> bool {
         self.parts.ring.as_ref().is_some_and(|ring| ring.is_wanted())
+            || self.parts.taped().is_some_and(|tape| tape.is_wanted())
     }
 
     fn encoded(&self, frame: EncodedFrame) {
-        if let Some(ring) = self.parts.ring.as_ref().filter(|_| self.is_current()) {
+        if !self.is_current() {
+            return;
+        }
+        if let Some(tape) = self.parts.taped().filter(|tape| tape.is_wanted()) {
+            tape.put(frame.clone());
+        }
+        if let Some(ring) = self.parts.ring.as_ref().filter(|ring| ring.is_wanted()) {
             ring.put(frame);
         }
     }

@@ -107,6 +107,7 @@ async fn start_with(location: Location, enabled: bool, change: impl FnOnce(&mut 
         bus,
         last: Default::default(),
         ring: None,
+        tape: None,
         downstream: downstream as _,
         clock: Arc::clone(&clock),
     });

@@ -89,9 +89,9 @@ pub enum KeeperError {
 
 /// See the module.
 pub struct Keeper {
-    remover: Remover,
-    clock: Arc<dyn Clock>,
-    log: Mutex<AuditLog>,
+    pub(super) remover: Remover,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) log: Mutex<AuditLog>,
 }
 
 impl Keeper {
@@ -197,7 +197,12 @@ impl Keeper {
         self.append(log, vec![keep], entry).await
     }
 
-    async fn append(&self, log: &mut AuditLog, mut writes: Vec<Write>, entry: Entry) -> Result<(), KeeperError> {
+    pub(super) async fn append(
+        &self,
+        log: &mut AuditLog,
+        mut writes: Vec<Write>,
+        entry: Entry,
+    ) -> Result<(), KeeperError> {
         tracing::info!(act = entry.act.as_str(), by = entry.by, note = entry.note, "evidence");
         let (record, write) = log.next(entry).map_err(|error| KeeperError::Refused(error.to_string()))?;
         writes.push(write);

@@ -16,12 +16,14 @@ mod audit_log;
 mod housekeeping;
 mod keeper;
 mod ledger;
+mod recordings;
 mod removal;
 mod status;
 
 pub use audit_log::AUDIT;
 pub use housekeeping::Housekeeper;
 pub use keeper::{Deleted, Deletion, Keeper, KeeperError, Request};
+pub use recordings::{RecordingDeletion, RecordingsDeleted};
 pub use removal::{Reason, Removed, evidence_of, is_settled};
 pub use status::{EvidenceStatus, Holds, StatusBoard};
 

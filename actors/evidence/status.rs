@@ -30,7 +30,7 @@ impl Holds {
         self.0.load().iter().any(|hold| hold.what.covers(alert, camera, at))
     }
 
-    pub(super) fn set(&self, holds: Vec<Hold>) {
+    pub(crate) fn set(&self, holds: Vec<Hold>) {
         self.0.store(Arc::new(holds));
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use parapet_config::{Rule, streams};
 use parapet_contracts::{
-    DetectionEvent, Happening, Timestamp,
+    DetectionEvent, Happening, StreamId, Timestamp,
     ports::rule::{Outcome, RuleProgram, RuleState, RuleStats},
 };
 use parapet_rule_sql::{SqlError, plan::Plan};
@@ -154,6 +154,16 @@ impl RuleFeed {
             let dropped = self.others.put(happening.clone()).is_some();
             self.woken(dropped);
         }
+    }
+
+    /// Whether it is at work and reads this stream.
+    pub fn reads_stream(&self, stream: &StreamId) -> bool {
+        self.rule.enabled && self.rule.reads.streams.iter().any(|read| read.id == *stream)
+    }
+
+    /// How much more that is no frame fits in.
+    pub fn room(&self) -> usize {
+        OTHERS_CAPACITY.saturating_sub(self.others.len())
     }
 
     /// Tells the rule to do something. False: too much waits already.

@@ -23,6 +23,9 @@ const GROUP: usize = 512;
 /// How often the journal is written, and the signal to stop looked at, when nothing else happens.
 const TICK: Duration = Duration::from_millis(200);
 
+/// A disk may take this long for a batch before the writer counts as stuck. Another writer could not do better meanwhile.
+const DISK_PATIENCE: Duration = Duration::from_secs(120);
+
 /// The store actor's path in the tree.
 const ACTOR: &str = "store";
 
@@ -91,6 +94,10 @@ fn write_until_stopped(
             retained = Instant::now();
             writer.retain();
         }
+        if stop.is_abandoned() {
+            // It took too long, and its successor waits for the queue.
+            return Ok(());
+        }
         if stop.is_set() {
             if idle && jobs.is_closed() {
                 return Ok(());
@@ -111,17 +118,38 @@ fn gather(jobs: &mut mpsc::Receiver<Job>, runtime: &tokio::runtime::Handle) -> V
     group
 }
 
+/// Where a test may end the process before a batch is written, by what the batch does to outboxes.
+fn before_commit(appends: bool, deletes: bool) {
+    if appends {
+        fail::fail_point!("outbox::append");
+    }
+    if deletes {
+        fail::fail_point!("outbox::delete");
+    }
+}
+
+/// Likewise once it is written, and nobody has heard of it.
+fn after_commit(appends: bool, deletes: bool) {
+    if appends {
+        fail::fail_point!("outbox::synced");
+    }
+    if deletes {
+        fail::fail_point!("outbox::deleted");
+    }
+}
+
 impl Writer {
     /// Writes one group, however often it takes; gives up only when the site stops or the store is beyond repair.
     fn write(&mut self, group: Vec<Job>, stop: &Stop) -> LoopResult {
         let mut batch = Batch::default();
         let mut done = Vec::new();
-        let mut appended = false;
+        let (mut appended, mut deletes) = (false, false);
         for job in group {
             if job.synced {
                 batch.durability = Durability::Synced;
             }
             appended |= job.writes.iter().any(|write| matches!(write, Write::Append { .. }));
+            deletes |= job.writes.iter().any(|write| matches!(write, Write::Acknowledge { .. }));
             batch.writes.extend(job.writes);
             done.extend(job.done);
         }
@@ -132,9 +160,14 @@ impl Writer {
             if batch.writes.is_empty() {
                 return Ok(());
             }
+            before_commit(appended, deletes);
             let started = Instant::now();
-            let error = match self.handle.port().commit(&batch) {
+            let busy = self.heartbeat.busy(DISK_PATIENCE);
+            let committed = self.handle.port().commit(&batch);
+            drop(busy);
+            let error = match committed {
                 Ok(()) => {
+                    after_commit(appended, deletes);
                     metrics::histogram!("parapet_store_commit_seconds").record(started.elapsed());
                     self.recovered();
                     for done in done {

@@ -24,8 +24,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const LINES: usize = 512;
 /// A pause after the broker refused, before it is asked again.
 const PAUSE: Duration = Duration::from_secs(5);
-/// Messages of the bus that are carried on together.
+/// Messages that are carried on together.
 const TOGETHER: usize = 256;
+/// A rule that is behind is waited for at most so long: it takes all that waits at once, and each of it may be an alert with a sync.
+const HEARD_WITHIN: Duration = Duration::from_secs(30);
+/// How often it is looked whether it has caught up.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Everything that a stream's actor needs.
 #[derive(Clone)]
@@ -64,9 +68,26 @@ impl StreamActor {
             StreamSource::Mqtt { topic } => self.follow_topic(topic).await,
             StreamSource::Http => loop {
                 let events = self.board.inbox.take_all().await;
-                self.carry(&events);
+                for events in events.chunks(TOGETHER) {
+                    self.until_heard(events.len()).await;
+                    self.carry(events);
+                }
             },
             StreamSource::File { path, from_beginning } => self.follow_file(path, *from_beginning).await,
+        }
+    }
+
+    /// Waits while a rule that reads the stream is behind: meanwhile the inbox fills, and whoever pushes hears that it is too much,
+    /// instead of the rule losing what was taken. A rule that does not get on at all holds the others up for so long only.
+    async fn until_heard(&self, count: usize) {
+        let stream = &self.board.stream().id;
+        let room = async {
+            while !self.rules.has_room(stream, count) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(HEARD_WITHIN, room).await.is_err() {
+            tracing::debug!(%stream, "a rule does not get on; it loses what does not fit");
         }
     }
 

@@ -21,10 +21,14 @@ use parapet_actors::{
     topology,
 };
 use parapet_config::{Model, SlotConfig};
-use parapet_contracts::{CameraId, Clock, ErrorKind, SystemClock, Timestamp, ports::store::StorePort};
+use parapet_contracts::{
+    CameraId, Clock, ErrorKind, Severity, SystemClock, Timestamp,
+    ports::store::{StorePort, Write},
+};
 use parapet_supervision::{NodeState, NodeStatus, ShutdownReport};
 use parapet_testkit::{
     MemoryBus, MemoryStore,
+    conformance::samples,
     wait::{PATIENCE, until_async},
 };
 use support::{config, ports, write};
@@ -246,5 +250,30 @@ async fn an_actor_that_ignores_the_stop_is_killed_at_its_deadline_and_the_order_
         let tree = running.site.tree();
         assert!(tree.walk().iter().all(|(_, node)| node.state == NodeState::Stopped), "{tree:#?}");
     }
+    scenario.teardown();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_was_given_up_and_goes_on_leaves_its_queue_to_the_next_one() {
+    let scenario = FailScenario::setup();
+    let running = start(&["a"], Arc::new(SystemClock::new())).await;
+    let store = running.site.links().store.clone();
+    let append = |number: u64| {
+        let alert = samples::alert(number, "a", "anybody", Severity::Info, number);
+        let item = samples::item(number);
+        let store = store.clone();
+        async move { store.append(vec![Write::Alert(alert)], vec![("bus".to_owned(), item)]).await }
+    };
+    fail::cfg("outbox::append", "pause").unwrap();
+    let stuck = tokio::spawn(append(1));
+    until_async("the writer is given up", PATIENCE, || running.node("store").restarts > 0).await;
+    fail::remove("outbox::append");
+    assert_eq!(stuck.await.unwrap(), Ok(()), "what it had taken it writes");
+    for number in 2..20 {
+        assert_eq!(append(number).await, Ok(()), "its successor takes what comes");
+    }
+    assert_eq!(running.store.usage().unwrap().alerts, 19);
+    assert!(running.restarts().iter().all(|(path, _)| path == "site/store"), "{:?}", running.restarts());
+    running.site.shutdown(Duration::from_secs(10)).await;
     scenario.teardown();
 }

@@ -31,6 +31,8 @@ pub use pump::{Pump, PumpSettings, backoff};
 pub use selection::Selection;
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod selection_tests;
 #[cfg(test)]
 mod sending_tests;

@@ -52,7 +52,7 @@ impl OutboxReader {
     ///
     /// # Errors
     /// When the store can't be read.
-    pub(super) async fn next(&mut self, clock: &dyn Clock, ages: Ages) -> Result<Found, String> {
+    pub(super) async fn next(&mut self, clock: &dyn Clock, ages: &Ages) -> Result<Found, String> {
         let mut later: Option<Timestamp> = None;
         for index in 0..self.outboxes.len() {
             match self.of(index, clock, ages).await? {
@@ -64,7 +64,7 @@ impl OutboxReader {
         Ok(later.map_or(Found::Nothing, Found::Later))
     }
 
-    async fn of(&mut self, index: usize, clock: &dyn Clock, ages: Ages) -> Result<Found, String> {
+    async fn of(&mut self, index: usize, clock: &dyn Clock, ages: &Ages) -> Result<Found, String> {
         let Self { store, batch, hold, outboxes } = self;
         let Some(Outbox { queue, held }) = outboxes.get_mut(index) else { return Ok(Found::Nothing) };
         let Some(holding) = hold else {

@@ -1,8 +1,10 @@
 //! Bytes over time, and how old things are. Pure: the time is passed in.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
+use jiff::SignedDuration;
 use parapet_contracts::{Clock, Timestamp};
+use parking_lot::Mutex;
 
 /// Spreads what is sent, so that no second has more than the limit, reckoned from one send to the next.
 #[derive(Debug)]
@@ -31,35 +33,44 @@ impl Pace {
     }
 }
 
-/// How old things are, whatever the clock of the day does: the younger of two ages counts, by the clock as it is and by the clock as it
-/// was at the start with the time that has passed since. So a clock that jumps makes nothing too old.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ages {
-    wall: Timestamp,
-    steady: Duration,
-}
+/// By less than this a clock does not jump: it is set right.
+const JUMP: SignedDuration = SignedDuration::from_secs(1);
+/// Settings of the clock that are remembered; the oldest go first.
+const SETTINGS: usize = 32;
+
+/// How old things are, whatever the clock of the day does. It remembers how the clock was set at each time that it was asked: by which of
+/// the settings a thing was told is not known, so the youngest of the ages that it may have counts. A clock that jumps, and back again,
+/// makes nothing too old.
+#[derive(Debug)]
+pub(super) struct Ages(Mutex<VecDeque<(Timestamp, Duration)>>);
 
 impl Ages {
     /// From now on.
     pub(super) fn new(clock: &dyn Clock) -> Self {
-        Self { wall: clock.now(), steady: clock.monotonic() }
+        Self(Mutex::new([(clock.now(), clock.monotonic())].into()))
     }
 
     /// The age of what was told at `at`.
     pub(super) fn of(&self, at: Timestamp, clock: &dyn Clock) -> Duration {
-        let by_wall = clock.now().duration_since(at);
-        let passed = clock.monotonic().saturating_sub(self.steady);
-        let by_steady = self.wall.checked_add(passed).map_or(by_wall, |now| now.duration_since(at));
-        Duration::try_from(by_wall.min(by_steady)).unwrap_or(Duration::ZERO)
+        let (wall, steady) = (clock.now(), clock.monotonic());
+        // What the clock would say now, had it never been set again.
+        let as_set =
+            |(then, since): &(Timestamp, Duration)| then.checked_add(steady.saturating_sub(*since)).unwrap_or(wall);
+        let mut settings = self.0.lock();
+        if settings.iter().all(|setting| as_set(setting).duration_since(wall).abs() > JUMP) {
+            if settings.len() == SETTINGS {
+                settings.pop_front();
+            }
+            settings.push_back((wall, steady));
+        }
+        let youngest = settings.iter().map(|setting| as_set(setting).duration_since(at)).min();
+        youngest.and_then(|age| Duration::try_from(age).ok()).unwrap_or(Duration::ZERO)
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use jiff::SignedDuration;
-    use parking_lot::Mutex;
-
     use super::*;
 
     #[test]
@@ -103,5 +114,11 @@ mod tests {
         pass(20, 20);
         assert_eq!(ages.of(told, &clock), Duration::from_secs(20), "told while the clock was behind");
         assert_eq!(ages.of(start, &clock), Duration::ZERO, "what seems to come from the future is new");
+        pass(3600 + 10, 10);
+        assert_eq!(
+            ages.of(told, &clock),
+            Duration::from_secs(30),
+            "told while the clock was behind, which is right again"
+        );
     }
 }

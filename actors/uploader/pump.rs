@@ -138,7 +138,7 @@ impl Pump {
         let mut failures = 0;
         loop {
             appended.mark_unchanged();
-            let mut window = match reader.next(self.clock.as_ref(), ages).await? {
+            let mut window = match reader.next(self.clock.as_ref(), &ages).await? {
                 Found::Window(window) => window,
                 Found::Nothing => {
                     self.board.enter(PumpState::UpToDate);
@@ -150,7 +150,7 @@ impl Pump {
                     continue;
                 }
             };
-            if self.expire(&mut window, ages).await? || self.gather(&window, ages, &mut appended).await? {
+            if self.expire(&mut window, &ages).await? || self.gather(&window, &ages, &mut appended).await? {
                 continue;
             }
             if failures == 0 {
@@ -184,7 +184,7 @@ impl Pump {
     }
 
     /// Takes out what is too old. True when nothing is left of the window.
-    async fn expire(&self, window: &mut Window, ages: Ages) -> Result<bool, String> {
+    async fn expire(&self, window: &mut Window, ages: &Ages) -> Result<bool, String> {
         let Some(limit) = self.settings.time_to_live else { return Ok(false) };
         let old = |entry: &OutboxEntry| entry.item.at.is_some_and(|at| ages.of(at, self.clock.as_ref()) > limit);
         let (old, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut window.entries).into_iter().partition(old);
@@ -200,7 +200,7 @@ impl Pump {
     }
 
     /// Waits for others to come along, as long as the first entry may. True when it is worth reading again.
-    async fn gather(&self, window: &Window, ages: Ages, appended: &mut watch::Receiver<u64>) -> Result<bool, String> {
+    async fn gather(&self, window: &Window, ages: &Ages, appended: &mut watch::Receiver<u64>) -> Result<bool, String> {
         let waited = window.entries.first().and_then(|entry| entry.item.at).map(|at| ages.of(at, self.clock.as_ref()));
         let left = waited.map_or(Duration::ZERO, |waited| self.settings.linger.saturating_sub(waited));
         if left.is_zero() || window.entries.len() >= self.settings.batch {
@@ -227,7 +227,9 @@ impl Pump {
     /// Sends a window; returns the error at which it must be tried again.
     async fn send(&self, window: &Window) -> Result<Option<SinkError>, String> {
         let items: Vec<_> = window.entries.iter().map(|entry| shaped(&entry.item, self.settings.format)).collect();
+        fail::fail_point!("outbox::send");
         let fates = self.sink.send(&items).await;
+        fail::fail_point!("outbox::sent");
         let (mut taken, mut bytes) = (Vec::new(), 0);
         let mut dead = Vec::new();
         let mut again = None;
@@ -264,6 +266,7 @@ impl Pump {
         let SinkError { code, text, .. } = error;
         let refused = Refused { code: code.to_owned(), text: text.clone(), at: self.clock.now() };
         let letters = self.settings.dead_letters.clone();
+        fail::fail_point!("outbox::bury");
         self.store.bury(queue, letters, entry.clone(), refused).await.map_err(stopped)?;
         // Without the id, which is in the dead letters: repeats are one record.
         let text = format!("{} went to the dead letters: {text}", entry.item.kind);

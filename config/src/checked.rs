@@ -5,6 +5,7 @@
 mod bus;
 mod entra;
 mod follow;
+mod keeping;
 mod mail;
 mod rule;
 mod sink;
@@ -28,6 +29,7 @@ use parapet_contracts::{
 pub use bus::{BrokerConfig, BrokerUser, BusConfig, EmbeddedConfig, ServerTlsConfig, TlsConfig};
 pub use entra::EntraConfig;
 pub use follow::{Again, Crop, Follow};
+pub use keeping::{BackupConfig, EvidenceConfig, Keeping, RecordConfig, RecordMode, RecordingsConfig};
 pub use mail::{Digest, Encryption, Hold, Mailbox, SmtpSinkConfig};
 pub use rule::{
     Action, Alerting, ClipSpan, Condition, Escalate, Period, Reads, Rule, RuleBody, RuleZone, Stream, StreamSource,
@@ -73,6 +75,8 @@ pub struct Site {
     pub store: StoreConfig,
     /// The evidence folder.
     pub evidence: EvidenceConfig,
+    /// The folder of the recordings.
+    pub recordings: RecordingsConfig,
     /// The bus.
     pub bus: BusConfig,
     /// Where HTTP listens.
@@ -100,41 +104,6 @@ pub struct StoreConfig {
     pub retention: Retention,
     /// Copies of it.
     pub backups: BackupConfig,
-}
-
-/// Copies of the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BackupConfig {
-    /// Their folder.
-    pub path: PathBuf,
-    /// How many are kept.
-    pub keep: usize,
-    /// How often one is made by itself.
-    pub every: Option<Duration>,
-}
-
-/// The evidence folder.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EvidenceConfig {
-    /// The folder.
-    pub path: PathBuf,
-    /// JPEG quality, 1 to 100.
-    pub quality: u8,
-    /// Pictures.
-    pub pictures: Keeping,
-    /// Clips.
-    pub clips: Keeping,
-    /// Bytes that stay free on its disk, but no more than a tenth of it.
-    pub min_free: u64,
-}
-
-/// How long, and how much of, a kind of evidence is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keeping {
-    /// By age.
-    pub keep_for: Duration,
-    /// By size, in bytes.
-    pub most: Option<u64>,
 }
 
 /// How Home Assistant is told of the site.
@@ -174,6 +143,8 @@ pub struct Camera {
     pub motion: Option<MotionConfig>,
     /// Only keyframes are decoded while nothing moves.
     pub idle_keyframes: bool,
+    /// How it is recorded.
+    pub record: Option<RecordConfig>,
     /// What is told when the picture shows it.
     pub picture_faults: BTreeSet<PictureFault>,
     /// Areas that matter; all of the picture when there is none.
@@ -211,6 +182,7 @@ impl Camera {
             substream: None,
             motion: None,
             idle_keyframes: false,
+            record: None,
             picture_faults: BTreeSet::new(),
             regions: Vec::new(),
             stall_after: Duration::from_secs(4),

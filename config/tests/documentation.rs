@@ -142,9 +142,10 @@ fn the_examples_of_the_page_on_cameras_are_a_valid_site() {
     let loaded = site.load().unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(loaded.warnings, []);
     let config = &loaded.config;
-    assert_eq!((config.cameras.len(), config.rules.len(), files.len()), (3, 1, 4));
-    let [dock, gate, yard] = &config.cameras.values().collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!((config.cameras.len(), config.rules.len(), files.len()), (4, 1, 5));
+    let [dock, gate, lobby, yard] = &config.cameras.values().collect::<Vec<_>>()[..] else { panic!() };
     assert!(gate.motion.is_some() && gate.idle_keyframes && !gate.regions.is_empty());
+    assert!(lobby.record.is_some_and(|record| record.mode == parapet_config::RecordMode::Motion));
     assert!(yard.substream.is_some() && yard.picture_faults.len() == 5);
     assert_eq!(dock.zones["ramp"].0[0], [0.1, 0.5], "pixels become fractions");
 }

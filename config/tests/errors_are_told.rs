@@ -50,7 +50,7 @@ fn mistakes_in_a_camera_file() {
     for (told, expected) in [
         (
             camera(&format!("{RTSP}fsp: 5fps\n")),
-            "cameras/gate.yaml:2:1: unknown key `fsp`; did you mean `fps`? Known keys: `enabled`, `fps`, `idle`, `latency`, `lines`, `link`, `models`, `motion`, `name`, `pace`, `password`, `picture_faults`, `pixels`, `place`, `priority`, `regions`, `repeat`, `seen_within`, `sim`, `source`, `stall_after`, `substream`, `tags`, `transport`, `username`, `zones`",
+            "cameras/gate.yaml:2:1: unknown key `fsp`; did you mean `fps`? Known keys: `enabled`, `fps`, `idle`, `latency`, `lines`, `link`, `models`, `motion`, `name`, `pace`, `password`, `picture_faults`, `pixels`, `place`, `priority`, `record`, `regions`, `repeat`, `seen_within`, `sim`, `source`, `stall_after`, `substream`, `tags`, `transport`, `username`, `zones`",
         ),
         (
             camera(&format!("{RTSP}stall_after: 5 bananas\n")),
@@ -139,6 +139,10 @@ fn mistakes_in_a_camera_file() {
         (
             camera(&format!("{RTSP}zones: {{dock: [[-0.1, 0], [1, 0], [1, 1]]}}\n")),
             "cameras/gate.yaml:2:17: expected a number of at least 0, found `-0.1`",
+        ),
+        (
+            camera(&format!("{RTSP}record: {{mode: motion}}\n")),
+            "cameras/gate.yaml:2:16: `mode: motion` needs `motion`; add `motion: {}`, which notices that something moves",
         ),
         (
             camera(&format!("{RTSP}idle: keyframes\n")),

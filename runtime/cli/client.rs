@@ -79,6 +79,15 @@ impl Client {
         self.ask(self.http.get(self.url(path)).query(query))
     }
 
+    /// As [`Client::get`], of a file.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn get_bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let answer = self.send(self.http.get(self.url(path)))?;
+        Ok(answer.bytes().context("reading the answer")?.to_vec())
+    }
+
     /// Sends JSON to `path` under `/api/v1`.
     ///
     /// # Errors
@@ -99,7 +108,11 @@ impl Client {
         format!("{}/api/v1/{path}", self.base)
     }
 
-    fn ask(&self, mut request: reqwest::blocking::RequestBuilder) -> anyhow::Result<String> {
+    fn ask(&self, request: reqwest::blocking::RequestBuilder) -> anyhow::Result<String> {
+        self.send(request)?.text().context("reading the answer")
+    }
+
+    fn send(&self, mut request: reqwest::blocking::RequestBuilder) -> anyhow::Result<reqwest::blocking::Response> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -108,12 +121,12 @@ impl Client {
             anyhow!("{} can't be asked ({}); {hint}", self.base, root_cause(&error))
         })?;
         let status = answer.status();
-        let body = answer.text().context("reading the answer")?;
         if !status.is_success() {
+            let body = answer.text().context("reading the answer")?;
             let problem: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
             return Err(anyhow!("{}", problem["detail"].as_str().unwrap_or(status.as_str())));
         }
-        Ok(body)
+        Ok(answer)
     }
 }
 

@@ -14,6 +14,7 @@ mod hash_password;
 mod inference_worker;
 mod init;
 mod model;
+mod recording;
 mod rule;
 mod run;
 mod schema;
@@ -63,6 +64,8 @@ enum Command {
     Errors(errors::ErrorsArgs),
     /// List, hold, delete and verify the evidence of the running site.
     Evidence(evidence::EvidenceArgs),
+    /// List what cameras have recorded, and write it to a file.
+    Recording(recording::RecordingArgs),
     /// Copy the store of a site, check copies, and go back to one.
     Store(store::StoreArgs),
     /// List the uploaders of the running site, and decide on what their receivers refuse.
@@ -98,6 +101,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Silence(args) => silence::run(&args),
         Command::Errors(args) => errors::run(&args),
         Command::Evidence(args) => evidence::run(&args),
+        Command::Recording(args) => recording::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Uploader(args) => uploader::run(&args),
         Command::Rule(args) => rule::run(&args),

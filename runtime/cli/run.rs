@@ -12,6 +12,7 @@ use parapet_config::{Loaded, Problems, SiteConfig, load};
 
 use super::{LEAVING, WRONG_INPUT, tell};
 use crate::{
+    faults,
     probe::OnnxProbe,
     process::{self, SiteProcess},
     reload,
@@ -45,6 +46,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         None => return Ok(ExitCode::SUCCESS),
     };
     telemetry::init_logs(&loaded.config.site.telemetry)?;
+    faults::arm()?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

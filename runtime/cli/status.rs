@@ -72,12 +72,13 @@ fn text(status: &Value) -> String {
         };
         let error = s["last_error"].as_str().map(|error| format!("; last error: {error}")).unwrap_or_default();
         format!(
-            "{:<20} {:<11} {} in, {} wanted, {} reconnects, {age}, {decoder}{error}",
+            "{:<20} {:<11} {} in, {} wanted, {} reconnects, {age}, {decoder}{}{error}",
             word(&camera["id"]),
             word(&s["state"]),
             s["frames_in"],
             s["frames_wanted"],
-            s["reconnects"]
+            s["reconnects"],
+            recorded(&camera["recording"])
         )
     });
     section(&mut lines, "models", &status["models"], |model| {
@@ -157,6 +158,18 @@ fn text(status: &Value) -> String {
     lines.push("actors".to_owned());
     tree(&mut lines, &status["tree"], 1);
     lines.join("\n")
+}
+
+/// What is recorded of a camera, when it is.
+fn recorded(recording: &Value) -> String {
+    let gib = recording["bytes"].as_f64().unwrap_or_default() / f64::from(1 << 30);
+    let error = recording["last_error"].as_str().map(|error| format!(" ({error})")).unwrap_or_default();
+    match recording["state"].as_str() {
+        Some("recording") => format!(", recorded ({gib:.1} GiB){error}"),
+        Some("idle") => format!(", nothing to record ({gib:.1} GiB){error}"),
+        Some("disk_low") => format!(", NOT RECORDED: its disk is too full ({gib:.1} GiB)"),
+        _ => String::new(),
+    }
 }
 
 /// What the evidence folder has, and how much room its disk.

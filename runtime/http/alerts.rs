@@ -93,6 +93,8 @@ pub async fn image(
     if headers.get(header::IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, fields).into_response());
     }
+    // To draw boxes or to make it smaller is work; to hand it out is not.
+    let _turn = if boxes || width.is_some() { Some(state.snapshots.turn().await?) } else { None };
     let picture = tokio::task::spawn_blocking(move || {
         let mut jpeg = port.read(&reference)?;
         if boxes {

@@ -48,7 +48,7 @@ pub async fn ready(State(state): State<AppState>) -> impl IntoResponse {
 /// Prometheus' text format.
 pub async fn metrics(State(state): State<AppState>) -> Result<impl IntoResponse, Problem> {
     // It asks the store, which may wait for the disk.
-    let rendered = tokio::task::spawn_blocking(move || state.metrics.render(&state.site)).await;
+    let rendered = tokio::task::spawn_blocking(move || state.metrics.render(&state.site, state.backups.store())).await;
     let text = rendered.map_err(|error| Problem::internal(format!("rendering metrics: {error}")))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
 }

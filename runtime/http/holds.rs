@@ -150,7 +150,7 @@ pub async fn audit(
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "as `map_err` wants it")]
-fn unreadable(rejected: JsonRejection) -> Problem {
+pub(super) fn unreadable(rejected: JsonRejection) -> Problem {
     Problem::bad_request(rejected.body_text())
 }
 
@@ -167,12 +167,12 @@ fn selection(what: Selection) -> Result<Selection, Problem> {
     Ok(what)
 }
 
-fn why(note: Option<String>) -> Result<String, Problem> {
+pub(super) fn why(note: Option<String>) -> Result<String, Problem> {
     let note = short(note, "note")?.filter(|note| !note.trim().is_empty());
     note.ok_or_else(|| Problem::bad_request("say why, as `note`: the audit log keeps it"))
 }
 
-fn problem(error: KeeperError) -> Problem {
+pub(super) fn problem(error: KeeperError) -> Problem {
     match error {
         KeeperError::Refused(text) => Problem::conflict(text),
         KeeperError::NoSuchHold(_) => Problem::not_found(error.to_string()),

@@ -16,6 +16,7 @@ mod live;
 mod page;
 mod performance;
 mod range;
+mod recordings;
 mod rule;
 mod server;
 mod silences;

@@ -41,7 +41,7 @@ pub struct Step {
 
 /// `GET /api/v1/performance`
 pub async fn performance(State(state): State<AppState>) -> Result<Json<Vec<Step>>, Problem> {
-    let rendered = tokio::task::spawn_blocking(move || state.metrics.render(&state.site)).await;
+    let rendered = tokio::task::spawn_blocking(move || state.metrics.render(&state.site, state.backups.store())).await;
     let text = rendered.map_err(|error| Problem::internal(format!("rendering metrics: {error}")))?;
     Ok(Json(steps(&text)))
 }

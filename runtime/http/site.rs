@@ -10,6 +10,7 @@ use parapet_actors::{
     camera::{CameraStatus, tracking::Followed},
     evidence::EvidenceStatus,
     model::ModelStatus,
+    recording::RecordingStatus,
     rule::RuleStatus,
 };
 use parapet_contracts::{
@@ -61,6 +62,8 @@ pub struct CameraInfo {
     sim: Option<String>,
     tags: Vec<String>,
     status: CameraStatus,
+    /// What is recorded of it.
+    recording: RecordingStatus,
     /// Of its main stream, when the models look at another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     main: Option<CameraStatus>,
@@ -171,6 +174,7 @@ fn site_info(state: &AppState) -> SiteInfo {
 
 fn camera_infos(state: &AppState) -> Vec<CameraInfo> {
     let (config, boards, mains) = (state.site.config(), state.site.cameras(), state.site.mains());
+    let (tapes, now) = (&state.site.links().tapes, state.site.links().ports.clock.now());
     let info = |(id, camera): (&CameraId, &std::sync::Arc<parapet_config::Camera>)| {
         boards.get(id).map(|board| CameraInfo {
             id: id.to_string(),
@@ -186,6 +190,7 @@ fn camera_infos(state: &AppState) -> Vec<CameraInfo> {
             sim: camera.sim.clone(),
             tags: camera.tags.clone(),
             status: board.status(),
+            recording: tapes.of(id).status(now, tapes.is_low()),
             main: mains.get(id).map(|board| board.status()),
         })
     };

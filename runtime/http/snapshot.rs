@@ -14,7 +14,7 @@ use axum::{
 use parapet_contracts::{CameraId, Frame, Timestamp};
 use parking_lot::Mutex;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{AppState, alerts::query, error::Problem};
 
@@ -58,6 +58,11 @@ impl Default for Snapshots {
 }
 
 impl Snapshots {
+    /// A turn to make a picture: they are few, so that a wall or a long list of them takes little from what the models need.
+    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.0.encoding.acquire().await.map_err(|_| Problem::unavailable("the site is stopping"))
+    }
+
     fn made(&self, camera: &CameraId, width: Option<u32>, mark: Mark) -> Option<Bytes> {
         let made = self.0.made.lock();
         made.get(&(camera.clone(), width)).filter(|(of, _)| *of == mark).map(|(_, jpeg)| jpeg.clone())
@@ -69,8 +74,7 @@ impl Snapshots {
         if let Some(jpeg) = self.made(&frame.camera, width, mark) {
             return Ok(jpeg);
         }
-        let stopping = |_| Problem::unavailable("the site is stopping");
-        let _turn = self.0.encoding.acquire().await.map_err(stopping)?;
+        let _turn = self.turn().await?;
         // Somebody else has asked for the same meanwhile.
         if let Some(jpeg) = self.made(&frame.camera, width, mark) {
             return Ok(jpeg);

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{
     AppState, alert_list, alerts, backups,
     error::Problem,
-    events, evidence, holds, live, performance, rule, silences,
+    events, evidence, holds, live, performance, recordings, rule, silences,
     site::{self, CameraInfo, RuleInfo},
     snapshot,
     streams::{self, StreamInfo},
@@ -55,7 +55,7 @@ pub fn api(state: AppState) -> Router {
 
 /// What is the same in all versions.
 fn common() -> Routes<AppState> {
-    let routes: [(&str, MethodRouter<AppState>); 32] = [
+    let routes: [(&str, MethodRouter<AppState>); 35] = [
         ("/site", get(site::site)),
         ("/status", get(site::status)),
         ("/tree", get(site::tree)),
@@ -65,6 +65,9 @@ fn common() -> Routes<AppState> {
         ("/cameras/{id}/live", get(video::video)),
         ("/cameras/{id}/snapshot", get(snapshot::snapshot)),
         ("/rules/{id}", get(rule::one)),
+        ("/cameras/{id}/recordings", get(recordings::list)),
+        ("/cameras/{id}/recordings/{name}", get(recordings::one)),
+        ("/cameras/{id}/recordings/delete", post(recordings::delete)),
         ("/models/{id}/promote", post(trials::promote)),
         ("/models/{id}/drop", post(trials::drop_it)),
         ("/alerts", get(alert_list::list)),

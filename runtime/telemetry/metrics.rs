@@ -7,6 +7,7 @@ use parapet_actors::{
     uploader::{PumpState, backlogs},
 };
 use parapet_contracts::{ports::media::Attention, status::PictureFault};
+use parapet_store_rocksdb::RocksStore;
 
 /// Upper bounds in seconds that tell a frame's steps apart, from a tenth of a millisecond to ten seconds.
 const SECONDS: [f64; 15] =
@@ -25,11 +26,23 @@ impl Metrics {
         Ok(Self(PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?))
     }
 
-    /// All metrics in Prometheus' text format, the boards of `site` included.
-    pub fn render(&self, site: &Site) -> String {
+    /// All metrics in Prometheus' text format, the boards of `site` and the figures of `store` included.
+    pub fn render(&self, site: &Site, store: &RocksStore) -> String {
         describe_site(site);
+        describe_store(store);
         self.0.run_upkeep();
         self.0.render()
+    }
+}
+
+/// What RocksDB tells of itself: what waits, what is being merged, and how long it has held writers up.
+fn describe_store(store: &RocksStore) {
+    match store.gauges() {
+        Ok(gauges) => gauges.into_iter().for_each(|(name, value)| gauge!(name).set(value as f64)),
+        Err(error) => tracing::debug!(%error, "the store does not tell its figures"),
+    }
+    for (name, value) in store.counters() {
+        counter!(name).absolute(value);
     }
 }
 

@@ -45,6 +45,11 @@ impl Listener {
         self.messages.lock().unwrap().clone()
     }
 
+    /// How many messages have come.
+    pub fn count(&self) -> usize {
+        self.messages.lock().unwrap().len()
+    }
+
     /// What came on a topic until now.
     pub fn on(&self, topic: &str) -> Vec<ReceivedMessage> {
         self.messages().into_iter().filter(|message| message.topic == topic).collect()

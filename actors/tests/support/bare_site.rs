@@ -22,7 +22,9 @@ use parapet_contracts::{
         store::{AlertQuery, JournalFile, StoreError, StorePort},
     },
 };
-use parapet_testkit::{MemoryBus, MemoryClips, MemoryEvidence, MemoryLines, MemoryStore, wait::PATIENCE};
+use parapet_testkit::{
+    MemoryBus, MemoryClips, MemoryEvidence, MemoryLines, MemoryRecordings, MemoryStore, wait::PATIENCE,
+};
 
 /// What this site has none of.
 struct Nothing;
@@ -77,6 +79,7 @@ pub async fn start(folder: &Path, store: &Arc<MemoryStore>) -> Arc<Site> {
         journal_file: Arc::new(Nothing),
         clips: Arc::new(MemoryClips),
         evidence: Arc::new(MemoryEvidence::new()),
+        recordings: Arc::new(MemoryRecordings::default()),
         bus: Arc::new(MemoryBus::new()),
         sinks: Arc::new(Nothing),
         lines: Arc::new(MemoryLines::default()),

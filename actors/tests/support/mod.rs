@@ -27,7 +27,7 @@ use parapet_contracts::{
         store::{JournalFile, StoreError, StorePort},
     },
 };
-use parapet_testkit::{MemoryClips, MemoryEvidence, media::grey};
+use parapet_testkit::{MemoryClips, MemoryEvidence, MemoryRecordings, media::grey};
 
 /// Cameras that send so many frames a second by the clock on the wall, for as long as they are open.
 pub struct Cameras(pub u32);
@@ -98,6 +98,7 @@ pub fn ports(fps: u32, engines: Arc<dyn EngineFactory>, store: Arc<dyn StorePort
         journal_file: Arc::new(Nothing),
         clips: Arc::new(MemoryClips),
         evidence: Arc::new(MemoryEvidence::new()),
+        recordings: Arc::new(MemoryRecordings::default()),
         bus,
         lines: Arc::new(parapet_testkit::MemoryLines::default()),
         sinks: Arc::new(Nothing),

@@ -16,9 +16,12 @@ use super::{
     source,
 };
 use crate::{
-    checked::{Camera, MotionConfig, Priority, Sensitivity},
+    checked::{Camera, MotionConfig, Priority, RecordConfig, RecordMode, Sensitivity},
     document::{Document, place},
-    raw::{RawCamera, RawIdle, RawLink, RawPictureFault, RawPriority, RawSensitivity, RawTransport},
+    raw::{
+        RawCamera, RawIdle, RawLink, RawPictureFault, RawPriority, RawRecord, RawRecordMode, RawSensitivity,
+        RawTransport,
+    },
 };
 
 /// Checks a camera's file, and notes what others may refer to.
@@ -62,6 +65,11 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
             "add `motion: {}`, which notices that a camera is not idle any more",
         );
     }
+    let record = raw.record.as_ref().map(record);
+    if record.is_some_and(|record| record.mode == RecordMode::Motion) && motion.is_none() {
+        let at = document.at(place!["record", "mode"]);
+        document.error(at, "`mode: motion` needs `motion`", "add `motion: {}`, which notices that something moves");
+    }
     let facts = CameraFacts {
         models: models.clone(),
         zones: zones.clone(),
@@ -99,6 +107,7 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
         substream,
         motion,
         idle_keyframes: raw.idle == Some(RawIdle::Keyframes),
+        record,
         picture_faults,
         regions,
         stall_after: raw.stall_after.0,
@@ -126,6 +135,21 @@ pub(crate) fn camera(document: &mut Document<RawCamera>, id: &CameraId, context:
         sim: raw.sim.map(|sim| sim.0),
         tags: raw.tags.into_iter().map(|tag| tag.0).collect(),
     })
+}
+
+fn record(raw: &RawRecord) -> RecordConfig {
+    RecordConfig {
+        mode: match raw.mode {
+            RawRecordMode::Off => RecordMode::Off,
+            RawRecordMode::Motion => RecordMode::Motion,
+            RawRecordMode::Continuous => RecordMode::Continuous,
+        },
+        keep_for: raw.keep_for.0,
+        most: raw.size.map(|size| size.0),
+        segment: raw.segment.0,
+        before: raw.before.0,
+        after: raw.after.0,
+    }
 }
 
 /// A model that follows others needs not be listed; it looks nowhere when none of them is.

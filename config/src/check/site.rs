@@ -8,8 +8,8 @@ use parapet_rule_sql::schedule::Schedule;
 use super::{absolute, broker::existing, bus::bus};
 use crate::{
     checked::{
-        BackupConfig, BusConfig, EmbeddedConfig, EvidenceConfig, HomeAssistant, Keeping, Site, StoreConfig,
-        TelemetryConfig,
+        BackupConfig, BusConfig, EmbeddedConfig, EvidenceConfig, HomeAssistant, Keeping, RecordingsConfig, Site,
+        StoreConfig, TelemetryConfig,
     },
     document::{Document, place},
     raw::{LogFormat, RawHomeAssistant, RawSite, Text},
@@ -112,6 +112,10 @@ pub(crate) fn site(
                 most: raw.evidence.clips.size.map(|size| size.0),
             },
             min_free: raw.evidence.min_free.0,
+        },
+        recordings: RecordingsConfig {
+            path: absolute(dir, &raw.recordings.path.0),
+            min_free: raw.recordings.min_free.0,
         },
         bus: bus?,
         http,

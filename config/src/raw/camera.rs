@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Corner, Loose, SecretText, Text, yes};
+use super::{Corner, Loose, RawRecord, SecretText, Text, yes};
 use crate::units::{Rate, Span};
 
 /// A camera. The file's name is its id.
@@ -56,6 +56,8 @@ pub(crate) struct RawCamera {
     /// What is decoded while nothing moves: `all` frames when absent, or `keyframes` only, which costs a fraction. Motion is noticed at the
     /// next keyframe then, and every frame is decoded from the one after it. Needs `motion`.
     pub idle: Option<RawIdle>,
+    /// Record it. `record: {}` records all of it for seven days.
+    pub record: Option<RawRecord>,
     /// What is told when the picture shows it: `covered`, `moved`, `frozen`, `dark`, `defocused`. All of them when absent, none for
     /// `test://` pictures and folders. `[]` turns it off; a camera that pans should leave `moved` out.
     #[schemars(extend("examples" = [["covered", "moved", "frozen"]]))]

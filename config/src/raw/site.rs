@@ -27,6 +27,9 @@ pub(crate) struct RawSite {
     /// The pictures and clips that belong to alerts.
     #[serde(default)]
     pub evidence: RawEvidence,
+    /// What cameras record (`record` in their files).
+    #[serde(default)]
+    pub recordings: RawRecordings,
     /// The MQTT bus: a broker inside the process, or one elsewhere.
     #[serde(default)]
     pub bus: RawBus,
@@ -150,6 +153,18 @@ pub(crate) struct RawClips {
     pub size: Option<Size>,
 }
 
+/// What cameras record.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawRecordings {
+    /// Their folder: `CAMERA/DATE/TIME-MILLISECONDS.mp4`. It is made when a camera records.
+    pub path: PathText,
+    /// What stays free on the folder's disk, or a fifth of the disk, whichever is less. When less is free, the oldest recordings go before their
+    /// time, whichever camera they are of; when that is not enough, nothing is recorded until there is room again. On the disk of the evidence
+    /// it should be more than `evidence.min_free`, so that recordings go first.
+    pub min_free: Size,
+}
+
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -225,6 +240,12 @@ impl Default for RawEvidence {
             clips: RawClips::default(),
             min_free: Size(1 << 30),
         }
+    }
+}
+
+impl Default for RawRecordings {
+    fn default() -> Self {
+        Self { path: "data/recordings".into(), min_free: Size(2 << 30) }
     }
 }
 

@@ -48,10 +48,15 @@ impl Received {
     }
 }
 
+/// Decides by what came; `None`: as usual.
+type Judge = Box<dyn Fn(&Received) -> Option<Manner> + Send + Sync>;
+
 #[derive(Default)]
 struct Inner {
     manners: Mutex<VecDeque<Manner>>,
     usual: Mutex<Option<Manner>>,
+    judge: Mutex<Option<Judge>>,
+    pause: Mutex<Duration>,
     received: Mutex<Vec<Received>>,
     over: AtomicBool,
 }
@@ -99,6 +104,26 @@ impl BadHttp {
         *self.inner.usual.lock() = manner;
     }
 
+    /// What it does with a request that this knows, unless something was said about the next ones.
+    pub fn judge(&self, judge: impl Fn(&Received) -> Option<Manner> + Send + Sync + 'static) {
+        *self.inner.judge.lock() = Some(Box::new(judge));
+    }
+
+    /// How long it takes its time before each answer.
+    pub fn pause(&self, pause: Duration) {
+        *self.inner.pause.lock() = pause;
+    }
+
+    /// What has come since the last call, in order; it is not kept.
+    pub fn take(&self) -> Vec<Received> {
+        std::mem::take(&mut self.inner.received.lock())
+    }
+
+    /// How many requests have come and were not taken.
+    pub fn waiting(&self) -> usize {
+        self.inner.received.lock().len()
+    }
+
     /// What has come, in order.
     pub fn received(&self) -> Vec<Received> {
         self.inner.received.lock().clone()
@@ -133,8 +158,14 @@ fn serve(stream: TcpStream, inner: &Inner) {
             return;
         }
         let Some(request) = read(&mut reader) else { return };
-        let manner = inner.manners.lock().pop_front().or_else(|| inner.usual.lock().clone());
+        let next = inner.manners.lock().pop_front();
+        let judged = || inner.judge.lock().as_ref().and_then(|judge| judge(&request));
+        let manner = next.or_else(judged).or_else(|| inner.usual.lock().clone());
+        let pause = *inner.pause.lock();
         inner.received.lock().push(request);
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
         match manner.unwrap_or_else(|| Manner::Answer(204, String::new())) {
             Manner::Answer(status, headers) => {
                 let answer = format!("HTTP/1.1 {status} X\r\n{headers}content-length: 0\r\n\r\n");

@@ -14,6 +14,8 @@ use std::{
     time::Duration,
 };
 
+use crate::Dice;
+
 /// How many kinds of nonsense there are.
 pub const KINDS: u64 = 14;
 /// Conversations after which it listens no more.
@@ -73,30 +75,6 @@ impl Drop for HostileCamera {
     }
 }
 
-/// A small generator (xorshift64*): the same seed, the same numbers.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.roll() >> 16) as usize % bound.max(1)
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len())]
-    }
-
-    fn noise(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| (self.roll() >> 32) as u8).collect()
-    }
-}
-
 const GOOD_MEDIA: &str =
     "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:streamid=0\r\n";
 /// Profile, constraints and level of a sequence parameter set of Main profile; what follows is made up.
@@ -117,7 +95,7 @@ struct Conversation {
 impl Conversation {
     fn new(address: SocketAddr, seed: u64, n: u64) -> Self {
         let mut dice =
-            Dice((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (n + 1).wrapping_mul(0xbf58_476d_1ce4_e5b9));
+            Dice::new((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (n + 1).wrapping_mul(0xbf58_476d_1ce4_e5b9));
         let closes_at = dice.below(5);
         Self { kind: (seed + n) % KINDS, address, dice, closes_at }
     }

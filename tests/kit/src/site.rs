@@ -143,6 +143,16 @@ impl RunningSite {
     /// # Panics
     /// As [`RunningSite::start`].
     pub fn start_with(command: &mut Command, http: SocketAddr) -> Self {
+        let mut site = Self::launch(command, http);
+        assert!(site.gets_ready(), "the site ends before it is ready; it said:\n{}", site.log());
+        site
+    }
+
+    /// Starts a command that runs a site, and waits for nothing.
+    ///
+    /// # Panics
+    /// When it can't be started.
+    pub fn launch(command: &mut Command, http: SocketAddr) -> Self {
         let started = Instant::now();
         let mut child = command
             .stdin(Stdio::null())
@@ -151,14 +161,23 @@ impl RunningSite {
             .spawn()
             .unwrap_or_else(|e| panic!("{command:?} can't be started: {e}"));
         let (out, err) = (Captured::of(child.stdout.take()), Captured::of(child.stderr.take()));
-        let mut site = Self { child, http, out, err, started };
+        Self { child, http, out, err, started }
+    }
+
+    /// Waits until it is ready; false when it ends before.
+    ///
+    /// # Panics
+    /// When neither comes: what it said is shown.
+    pub fn gets_ready(&mut self) -> bool {
         loop {
-            if http::get(http, "/readyz").is_ok_and(|answer| answer.status == 200) {
-                return site;
+            if http::get(self.http, "/readyz").is_ok_and(|answer| answer.status == 200) {
+                return true;
             }
-            let ended = site.child.try_wait().is_ok_and(|status| status.is_some());
-            let late = started.elapsed() > PATIENCE;
-            assert!(!ended && !late, "the site does not get ready (ended: {ended}); it said:\n{}", site.log());
+            if self.has_ended() {
+                return false;
+            }
+            let late = self.started.elapsed() > PATIENCE;
+            assert!(!late, "the site does not get ready; it said:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -291,9 +310,15 @@ impl RunningSite {
         Told { code: status.and_then(|s| s.code()), out: self.out.whole(), err: self.err.whole(), took }
     }
 
-    /// Kills it, as a power cut of the process.
-    pub fn kill(mut self) {
+    /// Kills it, as a power cut of the process. What it said until then is told.
+    pub fn kill(mut self) -> Told {
         end(&mut self.child);
+        Told { code: None, out: self.out.whole(), err: self.err.whole(), took: Duration::ZERO }
+    }
+
+    /// True once the process has ended, by whatever hand.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
     }
 
     /// Since when it runs.

@@ -7,6 +7,7 @@ pub mod inference;
 pub mod lines;
 pub mod media;
 pub mod probe;
+pub mod recording;
 pub mod rule;
 pub mod sink;
 pub mod store;

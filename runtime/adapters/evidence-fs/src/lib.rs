@@ -12,7 +12,9 @@ mod files;
 mod folder;
 pub mod jpeg;
 mod reading;
+mod recordings;
 mod rgb;
 
 pub use folder::EvidenceFolder;
 pub use jpeg::DEFAULT_QUALITY;
+pub use recordings::RecordingFolder;

@@ -18,6 +18,7 @@ mod film;
 mod flow;
 mod gate;
 mod idling;
+mod join;
 mod live;
 mod network;
 mod open;
@@ -33,6 +34,7 @@ mod tap;
 mod timing;
 
 pub use film::Film;
+pub use join::join;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! The sink port over a file: JSON Lines, one CloudEvent a line, rotated by size.
 //!
-//! It promises: an item is acknowledged only once its whole line is on the disk; a line that a crash tore off is ended before the next one, so that
+//! It promises: an item is acknowledged only once its whole line is on the disk, and so is the name of the file that it stands in; a line that a crash tore off is ended before the next one, so that
 //! every other line stays readable; `events.jsonl` is the newest file, `events.jsonl.1` the one before it.
 
 use std::{
@@ -87,11 +87,17 @@ impl Inner {
 
 /// Opens the file at its end, and ends a line that a crash tore off.
 fn open(path: &Path) -> io::Result<(File, u64)> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    fs::create_dir_all(folder)?;
+    for made in missing {
+        keep_names(made.parent().unwrap_or(made))?;
     }
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     let mut size = file.metadata()?.len();
+    if size == 0 {
+        keep_names(folder)?;
+    }
     if size > 0 {
         let mut last = [0];
         file.seek(SeekFrom::End(-1))?;
@@ -111,7 +117,8 @@ fn rotate(path: &Path, keep: usize) -> io::Result<()> {
         PathBuf::from(name)
     };
     if keep == 0 {
-        return fs::remove_file(path);
+        fs::remove_file(path)?;
+        return keep_names(path.parent().unwrap_or(Path::new("/")));
     }
     for n in (1..keep).rev() {
         match fs::rename(numbered(n), numbered(n + 1)) {
@@ -119,7 +126,15 @@ fn rotate(path: &Path, keep: usize) -> io::Result<()> {
             _ => {}
         }
     }
-    fs::rename(path, numbered(1))
+    fs::rename(path, numbered(1))?;
+    keep_names(path.parent().unwrap_or(Path::new("/")))
+}
+
+/// Syncs a folder: a power cut may take the name of a file from it otherwise, however well the file itself was synced.
+fn keep_names(folder: &Path) -> io::Result<()> {
+    // A path without a folder is one in the folder of the process.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use parapet_contracts::{
     ports::store::{Durability, StoreError},
 };
 use parking_lot::Mutex;
-use rocksdb::{ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, WriteBatch};
+use rocksdb::{ColumnFamilyDescriptor, DB, DBRecoveryMode, DEFAULT_COLUMN_FAMILY_NAME, WriteBatch};
 
 use crate::{
     db::{Db, Family},
@@ -33,7 +33,30 @@ impl RocksStore {
     /// # Errors
     /// `in_use`, `read_only`, `full`, `damaged`, `newer_version` or `io`, with a text that names the folder and says what to do.
     pub fn open(path: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
+        Self::open_prepared(path.as_ref(), &Prepared::new(options))
+    }
+
+    /// Opens a store whose log is damaged: all that stands before the damage is there, what stood behind it is lost. As it was found, it
+    /// is kept in a folder of its own, which is returned.
+    ///
+    /// # Errors
+    /// When more is damaged than the log, or there is no room for the copy; the store is as it was, and there is no copy.
+    pub fn recover(path: impl AsRef<Path>, options: StoreOptions) -> Result<(Self, PathBuf), StoreError> {
         let path = path.as_ref();
+        let copy = copy_aside(path).map_err(|e| of_io(path, "keeping it as it was found", &e))?;
+        let mut prepared = Prepared::new(options);
+        prepared.database.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+        match Self::open_prepared(path, &prepared) {
+            Ok(store) => Ok((store, copy)),
+            Err(e) => {
+                // What is left of the copy says nothing that the store itself does not say.
+                fs::remove_dir_all(&copy).map_err(|e| of_io(&copy, "removing the copy", &e))?;
+                Err(e)
+            }
+        }
+    }
+
+    fn open_prepared(path: &Path, prepared: &Prepared) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(|e| match e.kind() {
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
                 error(path, "io", "there is a file where a folder is expected")
@@ -46,7 +69,6 @@ impl RocksStore {
         } else {
             refuse_unknown_families(path)?;
         }
-        let prepared = Prepared::new(options);
         let families = Family::ALL
             .iter()
             .map(|family| ColumnFamilyDescriptor::new(family.name(), prepared.family(Some(*family))))
@@ -55,8 +77,13 @@ impl RocksStore {
             .map_err(|e| of_rocksdb(path, "opening it", &e))?;
         let db = Db { raw, path: path.to_owned() };
         check_format(&db)?;
+        if is_new {
+            keep_name(path)?;
+        }
         let state = Mutex::new(State::load(&db)?);
-        Ok(Self { db, state })
+        // A copy of the options counts together with them.
+        let statistics = prepared.database.clone();
+        Ok(Self { db, turn: Mutex::new(()), state, statistics })
     }
 
     /// Moves a damaged store out of the way, so that a fresh one can be opened at `path`; returns where it is now. What is at
@@ -67,6 +94,39 @@ impl RocksStore {
     pub fn set_aside(path: impl AsRef<Path>) -> Result<PathBuf, StoreError> {
         move_away(path.as_ref(), "damaged")
     }
+}
+
+/// RocksDB syncs what is in the folder. The folder's own name is its parent's, and a power cut may take it, and all with it.
+fn keep_name(path: &Path) -> Result<(), StoreError> {
+    let named = path.canonicalize().map_err(|e| of_io(path, "looking where it is", &e))?;
+    let parent = named.parent().unwrap_or(path);
+    fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(|e| of_io(path, "keeping its name", &e))
+}
+
+/// A copy of the store beside it, or in it when the folder is a volume of its own; tables, which never change, are shared.
+fn copy_aside(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%6fZ");
+    let beside = path.with_file_name(format!("{name}.damaged-{stamp}"));
+    let copy = match fs::create_dir(&beside) {
+        Ok(()) => beside,
+        Err(_) => {
+            let below = path.join(format!("damaged-{stamp}"));
+            fs::create_dir(&below)?;
+            below
+        }
+    };
+    for entry in fs::read_dir(path)? {
+        let (from, to) = entry.map(|entry| (entry.path(), copy.join(entry.file_name())))?;
+        if from.is_dir() {
+            continue;
+        }
+        let shared = from.extension().is_some_and(|e| e == "sst") && fs::hard_link(&from, &to).is_ok();
+        if !shared {
+            fs::copy(&from, &to)?;
+        }
+    }
+    Ok(copy)
 }
 
 /// What stores that were moved away are called.

@@ -89,6 +89,7 @@ impl RocksStore {
     ) -> Result<u64, StoreError> {
         let (mut from, mut removed, mut over) = (keys::by_time(&[]), 0, false);
         while !over {
+            let _turn = self.turn.lock();
             let mut state = self.state.lock();
             let mut batch = WriteBatch::default();
             let handle = self.db.family(family)?;
@@ -139,6 +140,7 @@ impl RocksStore {
     }
 
     fn remove_events(&self, before: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        let _turn = self.turn.lock();
         let mut state = self.state.lock();
         let view = self.db.raw.snapshot();
         let cameras = self.db.cameras(&view)?;

@@ -22,9 +22,13 @@ use crate::{
 /// A store in a folder of its own. One process at a time has it open.
 pub struct RocksStore {
     pub(crate) db: Db,
-    /// Held over each write: entries of an outbox become visible in the order of their sequence numbers, and the books on
-    /// the disk are those in memory.
+    /// Held over each write, and taken before `state`: entries of an outbox become visible in the order of their sequence
+    /// numbers, and the books on the disk are those in memory.
+    pub(crate) turn: Mutex<()>,
+    /// Held for moments, never while the disk works: whoever reads does not wait for a sync.
     pub(crate) state: Mutex<State>,
+    /// The options that it was opened with, which count for it.
+    pub(crate) statistics: rocksdb::Options,
 }
 
 impl RocksStore {
@@ -61,22 +65,22 @@ impl StorePort for RocksStore {
             // What was committed before is what the caller wants synced.
             return if batch.durability == Durability::Synced { self.sync() } else { Ok(()) };
         }
+        let _turn = self.turn.lock();
+        let (writes, outcome) = {
+            let state = self.state.lock();
+            let mut change = Change::new(&self.db, &state);
+            for write in &batch.writes {
+                change.apply(write)?;
+            }
+            change.finish()?
+        };
+        let written = self.db.write(writes, batch.durability);
         let mut state = self.state.lock();
-        let mut change = Change::new(&self.db, &state);
-        for write in &batch.writes {
-            change.apply(write)?;
+        match &written {
+            Ok(()) => state.accept(outcome),
+            Err(_) => state.burn(&outcome),
         }
-        let (writes, outcome) = change.finish()?;
-        match self.db.write(writes, batch.durability) {
-            Ok(()) => {
-                state.accept(outcome);
-                Ok(())
-            }
-            Err(e) => {
-                state.burn(&outcome);
-                Err(e)
-            }
-        }
+        written
     }
 
     fn alert(&self, id: Uuid) -> Result<Option<Alert>, StoreError> {

@@ -144,6 +144,36 @@ fn a_log_damaged_before_its_end_is_told_and_can_be_set_aside() {
     assert_eq!(open(&folder).usage().unwrap().alerts, 0);
 }
 
+#[test]
+fn what_stands_before_the_damage_of_a_log_is_kept_and_so_is_the_store_as_it_was_found() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().join("store");
+    let store = open(&folder);
+    for n in 1..=20 {
+        commit(&store, vec![Write::Alert(alert(n, "gate", "r", Severity::Info, n)), append("bus", n)]);
+    }
+    drop(store);
+    let log = log_file(&folder);
+    let mut bytes = fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(&log, &bytes).unwrap();
+    assert_eq!(RocksStore::open(&folder, StoreOptions::default()).err().unwrap().code, "damaged");
+
+    let (store, copy) = RocksStore::recover(&folder, StoreOptions::default()).unwrap();
+    let left = store.usage().unwrap().alerts;
+    assert!((5..15).contains(&left), "{left} of 20 stood before the damage");
+    assert_eq!(store.outbox("bus", 99).unwrap().len() as u64, left);
+    assert_eq!(fs::read(copy.join(log.file_name().unwrap())).unwrap(), bytes);
+    drop(store);
+    assert_eq!(open(&folder).usage().unwrap().alerts, left, "it is sound from now on");
+
+    // What is more than a damaged log is not mended like that, and leaves no copy.
+    fs::write(folder.join("CURRENT"), "MANIFEST-999999\n").unwrap();
+    assert_eq!(RocksStore::recover(&folder, StoreOptions::default()).err().unwrap().code, "damaged");
+    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 2);
+}
+
 /// Files of the store with this in their name.
 fn files(folder: &Path, part: &str) -> Vec<std::path::PathBuf> {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -249,4 +279,8 @@ fn figures_are_told() {
     let of = |name| gauges.iter().find(|(n, _)| *n == name).unwrap().1;
     assert!(of("parapet_store_memtables_bytes") > 0);
     assert_eq!(of("parapet_store_writes_stopped"), 0);
+    let counters = store.counters();
+    let counted = |name| counters.iter().find(|(n, _)| *n == name).unwrap().1;
+    assert!(counted("parapet_store_log_bytes_total") > 0 && counted("parapet_store_log_syncs_total") > 0);
+    assert_eq!(counted("parapet_store_stall_milliseconds_total"), 0);
 }
