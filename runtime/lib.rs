@@ -2,6 +2,7 @@
 
 pub mod assemble;
 pub mod backups;
+pub mod bus;
 pub mod capacity;
 pub mod cli;
 mod demo;

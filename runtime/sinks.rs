@@ -76,6 +76,7 @@ fn mqtt(config: &MqttSinkConfig, name: String) -> BusSettings {
     let mut settings = BusSettings::new(config.host.as_str(), config.port, config.client_id.clone().unwrap_or(name));
     settings.tls = config.tls.as_ref().map(|tls| TlsSettings { ca_file: tls.ca.clone(), client: tls.client.clone() });
     settings.credentials = credentials.map(|(username, password)| Credentials { username, password });
+    settings.token_file.clone_from(&config.token_file);
     settings.in_flight = config.in_flight;
     settings.ack_timeout = config.timeout;
     settings

@@ -7,7 +7,10 @@ mod support;
 use std::{collections::BTreeSet, time::Duration};
 
 use parapet_testkit::{
-    Kafka, KafkaOptions, RunningSite, SiteFolder, Wire, command::parapet, kafka::KafkaRecord, wait::until,
+    Kafka, KafkaOptions, RunningSite, SiteFolder,
+    command::parapet,
+    kafka::{KafkaRecord, KafkaWire},
+    wait::until,
 };
 use serde_json::{Value, json};
 use support::PARAPET;
@@ -40,7 +43,7 @@ fn doors(records: &[KafkaRecord]) -> Vec<String> {
 
 #[test]
 fn alerts_reach_event_hubs_through_all_that_event_hubs_do() {
-    let wire = Wire::new();
+    let wire = KafkaWire::new();
     wire.largest_request(1_046_528);
     wire.hang_up_after(Duration::from_secs(2));
     wire.throttle(Duration::from_millis(300));

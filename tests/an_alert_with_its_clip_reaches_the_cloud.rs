@@ -9,10 +9,10 @@ use std::time::Duration;
 use parapet_contracts::{Alert, AlertUpdate, EvidenceEvent};
 use parapet_media_gstreamer::simulate::{RtspSimulator, SimOptions};
 use parapet_testkit::{
-    Azurite, BadHttp, Kafka, KafkaOptions, RunningSite, SiteFolder, Wire,
+    Azurite, BadHttp, Kafka, KafkaOptions, RunningSite, SiteFolder,
     azurite::{ACCOUNT, KEY},
     http,
-    kafka::KafkaRecord,
+    kafka::{KafkaRecord, KafkaWire},
     shared_data,
 };
 use serde::de::DeserializeOwned;
@@ -36,7 +36,7 @@ fn alert_clip_and_hash_arrive_after_the_network_was_cut_and_the_site_was_killed(
         &SimOptions { speed: 2.0, ..SimOptions::default() },
     )
     .unwrap();
-    let (hub, hook, vault) = (Wire::new(), Wire::new(), Wire::new());
+    let (hub, hook, vault) = (KafkaWire::new(), KafkaWire::new(), KafkaWire::new());
     let string = format!(
         "Endpoint=sb://localhost:{}/;SharedAccessKeyName=send;SharedAccessKey=canary7f3a=;EntityPath=alerts",
         hub.port()

@@ -150,6 +150,15 @@ impl BusPort for Noting {
         self.inner.subscribe(filter).await
     }
 
+    async fn answer(
+        &self,
+        to: &parapet_contracts::ports::bus::ReplyTo,
+        payload: bytes::Bytes,
+        content_type: &'static str,
+    ) -> Result<(), BusError> {
+        self.inner.answer(to, payload, content_type).await
+    }
+
     fn is_connected(&self) -> bool {
         self.inner.is_connected()
     }

@@ -2,6 +2,7 @@
 //!
 //! Two values are equal exactly when the actor that they declare need not restart.
 
+mod bus;
 mod entra;
 mod follow;
 mod kafka;
@@ -20,12 +21,13 @@ use std::{
 };
 
 use parapet_contracts::{
-    CameraId, ModelId, Polygon, RuleId, Secret, Segment, SiteId, StreamId, TableId, UploaderId,
+    CameraId, ModelId, Polygon, RuleId, Segment, SiteId, StreamId, TableId, UploaderId,
     camera::{Link, Place, SourceSpec},
     ports::{inference::Device, store::Retention},
     status::PictureFault,
 };
 
+pub use bus::{BrokerConfig, BrokerUser, BusConfig, EmbeddedConfig, ServerTlsConfig, TlsConfig};
 pub use entra::EntraConfig;
 pub use follow::{Again, Crop, Follow};
 pub use kafka::{KafkaCompression, KafkaLogin, KafkaMechanism, KafkaSinkConfig};
@@ -106,29 +108,6 @@ pub struct StoreConfig {
     pub backups: BackupConfig,
 }
 
-/// The bus.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BusConfig {
-    /// A broker inside the process.
-    Embedded {
-        /// Where it listens.
-        listen: SocketAddr,
-    },
-    /// A broker elsewhere.
-    Broker {
-        /// Host name or address.
-        host: String,
-        /// Port.
-        port: u16,
-        /// TLS, when the address is `mqtts://`.
-        tls: Option<TlsConfig>,
-        /// User and password.
-        credentials: Option<(Secret, Secret)>,
-        /// The client's id.
-        client_id: String,
-    },
-}
-
 /// How Home Assistant is told of the site.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HomeAssistant {
@@ -136,15 +115,6 @@ pub struct HomeAssistant {
     pub prefix: String,
     /// A rule's sensor goes off after this long without another alert.
     pub off_after: Duration,
-}
-
-/// TLS of a client.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct TlsConfig {
-    /// Certificates to trust, PEM; the system's when absent.
-    pub ca: Option<PathBuf>,
-    /// The client's certificate chain and key, PEM.
-    pub client: Option<(PathBuf, PathBuf)>,
 }
 
 /// Logs and traces.

@@ -59,7 +59,7 @@ pub fn load(dir: &Path, probe: &dyn ModelProbe, secrets: &Secrets) -> Result<Loa
     let mut tables = reader.folder::<TableId, RawTable>(FileKind::Table);
     let Reader { problems, warnings, mut inputs, .. } = reader;
 
-    let site = check::site(&mut site_file, &dir, &mut inputs);
+    let site = check::site(&mut site_file, &dir, secrets, &mut inputs);
     if let Some(site) = &site {
         check::listeners(&mut site_file, site);
     }

@@ -102,6 +102,11 @@ impl Secrets {
         self.providers.iter().map(|provider| provider.revision()).fold(0, u64::wrapping_add)
     }
 
+    /// An environment variable, as `env` knows it; `None` when it is not set, or there is no such provider.
+    pub(crate) fn variable(&self, name: &str, site: &Path) -> Option<String> {
+        self.find("env").ok()?.read(name, site).ok()
+    }
+
     fn find(&self, scheme: &str) -> Result<&dyn SecretProvider, String> {
         let known: Vec<&str> = self.providers.iter().map(|p| p.scheme()).collect();
         let found = self.providers.iter().find(|p| p.scheme() == scheme);

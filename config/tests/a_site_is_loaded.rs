@@ -7,7 +7,9 @@ use std::{path::PathBuf, time::Duration};
 
 use common::{FULL, TestSite};
 use jiff::civil::Weekday;
-use parapet_config::{BusConfig, Condition, Resize, RuleBody, Sink, SlotConfig, TlsConfig, UploadKind};
+use parapet_config::{
+    BrokerConfig, BusConfig, Condition, EmbeddedConfig, Resize, RuleBody, Sink, SlotConfig, TlsConfig, UploadKind,
+};
 use parapet_contracts::{
     Polygon, Severity,
     camera::{Link, Location, Pace, Transport},
@@ -21,7 +23,9 @@ fn a_site_file_alone_is_a_whole_site_with_defaults() {
     assert_eq!(config.site.id.as_str(), "yard");
     assert_eq!(config.site.name, "yard");
     assert_eq!(config.site.http, "127.0.0.1:8080".parse().unwrap());
-    assert_eq!(config.site.bus, BusConfig::Embedded { listen: "127.0.0.1:1883".parse().unwrap() });
+    let embedded =
+        EmbeddedConfig { listen: "127.0.0.1:1883".parse().unwrap(), anybody: false, tls: None, users: Vec::new() };
+    assert_eq!(config.site.bus, BusConfig::Embedded(embedded));
     assert_eq!(config.site.store.path, site.dir().join("data/store"));
     assert_eq!(config.site.evidence.path, site.dir().join("data/evidence"));
     assert_eq!(config.site.media, [site.dir().join("media")]);
@@ -54,8 +58,10 @@ fn every_key_arrives_in_the_checked_configuration() {
     assert_eq!(s.store.retention.errors_most, 5_000);
     let backups = &s.store.backups;
     assert_eq!((backups.path.to_str(), backups.keep, backups.every), (Some("/mnt/backups"), 3, Some(days(1))));
-    let BusConfig::Broker { host, port, tls, credentials, client_id } = &s.bus else { panic!("{:?}", s.bus) };
+    let BusConfig::Broker(broker) = &s.bus else { panic!("{:?}", s.bus) };
+    let BrokerConfig { host, port, tls, credentials, client_id, .. } = broker;
     assert_eq!((host.as_str(), *port, client_id.as_str()), ("mqtt.example.org", 8883, "yard-1"));
+    assert_eq!((&broker.token_file, broker.session_expiry), (&None, Duration::from_secs(600)));
     let (user, password) = credentials.as_ref().unwrap();
     assert_eq!((user.expose(), password.expose()), ("u", "p"));
     let file = |name: &str| site.dir().join(name);

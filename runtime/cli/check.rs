@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use parapet_config::{BusConfig, Loaded, Problem, Problems, SiteConfig, load};
+use parapet_config::{BrokerConfig, BusConfig, EmbeddedConfig, Loaded, Problem, Problems, SiteConfig, load};
 use serde::Serialize;
 
 use super::{WRONG_INPUT, follow::Format, say, tell};
@@ -98,8 +98,8 @@ fn summary(config: &SiteConfig) -> Summary {
 fn sentence(config: &SiteConfig) -> String {
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let bus = match &config.site.bus {
-        BusConfig::Embedded { listen } => format!("its own MQTT broker on {listen}"),
-        BusConfig::Broker { host, port, .. } => format!("the MQTT broker {host}:{port}"),
+        BusConfig::Embedded(EmbeddedConfig { listen, .. }) => format!("its own MQTT broker on {listen}"),
+        BusConfig::Broker(BrokerConfig { host, port, .. }) => format!("the MQTT broker {host}:{port}"),
     };
     format!(
         "ok: site {} with {}, {}, {} and {}; HTTP on {}, {bus}",

@@ -9,6 +9,8 @@ mod detect;
 mod errors;
 mod evidence;
 mod follow;
+#[cfg(feature = "embedded-broker")]
+mod hash_password;
 mod inference_worker;
 mod init;
 mod model;
@@ -72,6 +74,9 @@ enum Command {
     Rule(rule::RuleArgs),
     /// Run a site that needs nothing from outside, and show what it sees.
     Demo(demo::DemoArgs),
+    /// Hash a password for a user of the embedded broker.
+    #[cfg(feature = "embedded-broker")]
+    HashPassword,
     /// Serve one model to the site that started this process.
     #[command(hide = true)]
     InferenceWorker(inference_worker::InferenceWorkerArgs),
@@ -101,6 +106,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Uploader(args) => uploader::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::Demo(args) => demo::run(&args),
+        #[cfg(feature = "embedded-broker")]
+        Command::HashPassword => hash_password::run(),
         Command::InferenceWorker(args) => inference_worker::run(args),
         Command::SimulateCamera(args) => simulate_camera::run(args),
     };

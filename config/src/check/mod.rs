@@ -2,7 +2,9 @@
 
 mod alerting;
 mod areas;
+mod azure;
 mod broker;
+mod bus;
 mod camera;
 mod canary;
 mod columns;

@@ -5,18 +5,15 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use parapet_contracts::{SiteId, ports::store::Retention, topics};
 use parapet_rule_sql::schedule::Schedule;
 
-use super::{
-    absolute,
-    broker::{Broker, broker, existing, tls},
-    is_local,
-};
+use super::{absolute, broker::existing, bus::bus};
 use crate::{
     checked::{
-        BackupConfig, BusConfig, EvidenceConfig, HomeAssistant, Keeping, RecordingsConfig, Site, StoreConfig,
-        TelemetryConfig,
+        BackupConfig, BusConfig, EmbeddedConfig, EvidenceConfig, HomeAssistant, Keeping, RecordingsConfig, Site,
+        StoreConfig, TelemetryConfig,
     },
     document::{Document, place},
-    raw::{LogFormat, RawBus, RawHomeAssistant, RawSite, Text},
+    raw::{LogFormat, RawHomeAssistant, RawSite, Text},
+    secrets::Secrets,
     yaml::Step,
 };
 
@@ -37,7 +34,12 @@ fn schedules(document: &mut Document<RawSite>, raw: BTreeMap<String, Text>) -> B
 }
 
 /// Checks `site.yaml`; `None` when it lacks what a site can't be without.
-pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inputs: &mut Vec<PathBuf>) -> Option<Site> {
+pub(crate) fn site(
+    document: &mut Document<RawSite>,
+    dir: &std::path::Path,
+    secrets: &Secrets,
+    inputs: &mut Vec<PathBuf>,
+) -> Option<Site> {
     let raw = document.raw.take()?;
     let id = raw.site.as_ref().and_then(|site| site.id.as_ref()).and_then(|id| SiteId::new(&id.0).ok());
     let name = raw.site.as_ref().and_then(|site| site.name.as_ref()).map(|name| name.0.clone());
@@ -64,7 +66,8 @@ pub(crate) fn site(document: &mut Document<RawSite>, dir: &std::path::Path, inpu
             "it asks for no password: the network must be trusted",
         );
     }
-    let bus = bus(document, &raw.bus, id.as_ref(), dir, inputs);
+    let variables = |name: &str| secrets.variable(name, dir);
+    let bus = bus(document, &raw.bus, id.as_ref(), dir, &variables, inputs);
     let telemetry = TelemetryConfig {
         level: raw.telemetry.level.0.clone(),
         json: raw.telemetry.format == LogFormat::Json,
@@ -133,7 +136,7 @@ pub(crate) fn media_shown(document: &Document<RawSite>, count: usize) -> Vec<Str
 
 /// Tells two listeners on one port.
 pub(crate) fn listeners(document: &mut Document<RawSite>, site: &Site) {
-    let BusConfig::Embedded { listen } = site.bus else { return };
+    let BusConfig::Embedded(EmbeddedConfig { listen, .. }) = site.bus else { return };
     let http = site.http;
     let meet = listen.ip() == http.ip() || listen.ip().is_unspecified() || http.ip().is_unspecified();
     if listen.port() == http.port() && listen.port() != 0 && meet {
@@ -142,68 +145,6 @@ pub(crate) fn listeners(document: &mut Document<RawSite>, site: &Site) {
         let message = format!("the bus and HTTP both listen on port {}", http.port());
         document.error(at, message, "give each a port of its own");
     }
-}
-
-fn bus(
-    document: &mut Document<RawSite>,
-    raw: &RawBus,
-    id: Option<&SiteId>,
-    dir: &std::path::Path,
-    inputs: &mut Vec<PathBuf>,
-) -> Option<BusConfig> {
-    let Some(address) = &raw.broker else {
-        for key in ["username", "password", "client_id", "tls"] {
-            if document.has(place!["bus", key]) && !document.has(place!["bus", "broker"]) {
-                let at = document.at_key(place!["bus", key]);
-                document.error(
-                    at,
-                    format!("`{key}` belongs to a broker elsewhere, and there is no `broker`"),
-                    "give `broker: mqtt://HOST`, or remove it",
-                );
-            }
-        }
-        let listen: SocketAddr = raw.embedded.clone().unwrap_or_default().listen.0.parse().ok()?;
-        if !listen.ip().is_loopback() {
-            let at = document.at(place!["bus", "embedded", "listen"]);
-            document.warn(
-                at,
-                "the embedded broker listens on an address that other machines reach",
-                "it asks for no password: the network must be trusted",
-            );
-        }
-        return Some(BusConfig::Embedded { listen });
-    };
-    if document.has(place!["bus", "embedded"]) {
-        let at = document.at_key(place!["bus", "embedded"]);
-        document.error(at, "the bus has both `embedded` and `broker`", "keep one of them");
-    }
-    let place = place!["bus", "broker"];
-    let at = document.at(place);
-    let Broker { host, port, secure } = broker(document, place, &address.0)?;
-    if !secure && document.has(place!["bus", "tls"]) {
-        let at = document.at_key(place!["bus", "tls"]);
-        document.error(
-            at,
-            "`tls` needs an address that begins with `mqtts://`",
-            "write `mqtts://` in `broker`, or remove `tls`",
-        );
-    }
-    both(document, ("username", "password"), &["bus"]);
-    let credentials = raw.username.clone().zip(raw.password.clone()).map(|(user, password)| (user.0, password.0));
-    if credentials.is_some() && !secure && !is_local(&host) {
-        document.warn(at, "user and password travel unencrypted to the broker", "use `mqtts://`");
-    }
-    Some(BusConfig::Broker {
-        port,
-        tls: secure.then(|| tls(document, &["bus", "tls"], raw.tls.as_ref(), dir, inputs)),
-        credentials,
-        client_id: match (&raw.client_id, id) {
-            (Some(client), _) => client.0.clone(),
-            (None, Some(id)) => format!("parapet-{id}"),
-            (None, None) => "parapet".to_owned(),
-        },
-        host,
-    })
 }
 
 fn home_assistant(document: &mut Document<RawSite>, raw: RawHomeAssistant) -> HomeAssistant {

@@ -70,6 +70,8 @@ pub struct MqttSinkConfig {
     pub tls: Option<TlsConfig>,
     /// User and password.
     pub credentials: Option<(Secret, Secret)>,
+    /// The file of a Kubernetes service account token, in their place.
+    pub token_file: Option<PathBuf>,
     /// The client's id; the site's and the uploader's when absent.
     pub client_id: Option<String>,
     /// What stands before each topic.

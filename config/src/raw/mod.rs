@@ -1,6 +1,7 @@
 //! The files as people write them. The JSON Schema, the reference and the check are all made from these types: a field's
 //! documentation is what its reader sees.
 
+mod bus;
 mod camera;
 mod canary;
 mod entra;
@@ -24,6 +25,7 @@ use parapet_contracts::Secret;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use bus::*;
 pub(crate) use camera::*;
 pub(crate) use canary::*;
 pub(crate) use entra::*;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Id, Level, PathText, RawHomeAssistant, RawPeriod, RawSecrets, SecretText, Text, Zone};
+use super::{Address, Id, Level, PathText, RawBus, RawHomeAssistant, RawPeriod, RawSecrets, Text, Zone};
 use crate::units::{Size, Span};
 
 /// The site as a whole: who it is, where it keeps things, where it listens. A change of it takes effect at the next start.
@@ -165,45 +165,6 @@ pub(crate) struct RawRecordings {
     pub min_free: Size,
 }
 
-/// The bus. Give `embedded` or `broker`, not both; with neither, the embedded broker runs with its defaults.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct RawBus {
-    /// A broker inside the process.
-    pub embedded: Option<RawEmbedded>,
-    /// The address of a broker elsewhere: `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`.
-    #[schemars(extend("examples" = ["mqtts://mqtt.example.org"]))]
-    pub broker: Option<Text>,
-    /// The user at the broker.
-    pub username: Option<SecretText>,
-    /// The password at the broker.
-    pub password: Option<SecretText>,
-    /// The client's id at the broker; `parapet-` and the site's id when absent.
-    pub client_id: Option<Text>,
-    /// TLS to a `mqtts://` broker.
-    pub tls: Option<RawTls>,
-}
-
-/// A broker inside the process.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct RawEmbedded {
-    /// Where it listens. It asks for no password: leave it on 127.0.0.1 unless the network is trusted.
-    pub listen: Address,
-}
-
-/// TLS to a broker.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct RawTls {
-    /// Certificates to trust, PEM; the system's when absent.
-    pub ca: Option<PathText>,
-    /// The client's certificate chain, PEM. Needs `key`.
-    pub cert: Option<PathText>,
-    /// The client's private key, PEM. Needs `cert`.
-    pub key: Option<PathText>,
-}
-
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -285,12 +246,6 @@ impl Default for RawEvidence {
 impl Default for RawRecordings {
     fn default() -> Self {
         Self { path: "data/recordings".into(), min_free: Size(2 << 30) }
-    }
-}
-
-impl Default for RawEmbedded {
-    fn default() -> Self {
-        Self { listen: "127.0.0.1:1883".into() }
     }
 }
 

@@ -87,7 +87,7 @@ pub fn standard() -> [&'static str; 2] {
 pub const FULL: &[(&str, &str)] = &[
     (
         "site.yaml",
-        "site:\n  id: yard\n  name: The yard\ntime_zone: Europe/Berlin\nmedia: [media, /dev]\nstore:\n  path: data/store\n  retention: {events: 3d, events_size: 1GiB, alerts: 30d, errors: 10d, errors_most: 5000}\n  backups: {path: /mnt/backups, keep: 3, every: 1d}\nevidence: {path: data/evidence, quality: 90, keep_for: 30d, size: 20GiB, clips: {keep_for: 10d, size: 50GiB}, min_free: 2GiB}\nbus:\n  broker: mqtts://mqtt.example.org\n  username: ${env:USER}\n  password: ${env:PASS}\n  client_id: yard-1\n  tls: {ca: ca.pem, cert: cert.pem, key: key.pem}\nhttp: {listen: \"127.0.0.1:8081\"}\ntelemetry: {level: \"info,parapet=debug\", format: json, otlp: \"http://127.0.0.1:4318\"}\nonnxruntime: lib.so\nshutdown: 5s\n",
+        "site:\n  id: yard\n  name: The yard\ntime_zone: Europe/Berlin\nmedia: [media, /dev]\nstore:\n  path: data/store\n  retention: {events: 3d, events_size: 1GiB, alerts: 30d, errors: 10d, errors_most: 5000}\n  backups: {path: /mnt/backups, keep: 3, every: 1d}\nevidence: {path: data/evidence, quality: 90, keep_for: 30d, size: 20GiB, clips: {keep_for: 10d, size: 50GiB}, min_free: 2GiB}\nbus:\n  broker: mqtts://mqtt.example.org\n  username: ${env:USER}\n  password: ${env:PASS}\n  client_id: yard-1\n  session_expiry: 10m\n  tls: {ca: ca.pem, cert: cert.pem, key: key.pem}\nhttp: {listen: \"127.0.0.1:8081\"}\ntelemetry: {level: \"info,parapet=debug\", format: json, otlp: \"http://127.0.0.1:4318\"}\nonnxruntime: lib.so\nshutdown: 5s\n",
     ),
     ("ca.pem", "x"),
     ("cert.pem", "x"),

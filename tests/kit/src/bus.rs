@@ -5,11 +5,20 @@ use std::{collections::VecDeque, time::Duration};
 use async_trait::async_trait;
 use parapet_contracts::{
     ErrorKind,
-    ports::bus::{BusError, BusMessage, BusPort, BusReceived, BusSubscription},
+    ports::bus::{BusError, BusMessage, BusPort, BusReceived, BusSubscription, ReplyTo},
     topics,
 };
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
+
+/// An answer that was given to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Where it went.
+    pub to: ReplyTo,
+    /// What it says.
+    pub payload: bytes::Bytes,
+}
 
 /// A message that reached the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +48,7 @@ pub struct MemoryBus {
     connected: watch::Sender<bool>,
     published: watch::Sender<Vec<Published>>,
     withheld: watch::Sender<bool>,
+    answered: watch::Sender<Vec<Answered>>,
     fates: Mutex<VecDeque<Fate>>,
     refused_topics: Mutex<Vec<String>>,
     closed: watch::Sender<bool>,
@@ -51,6 +61,7 @@ impl Default for MemoryBus {
             connected: watch::Sender::new(true),
             published: watch::Sender::new(Vec::new()),
             withheld: watch::Sender::new(false),
+            answered: watch::Sender::new(Vec::new()),
             fates: Mutex::default(),
             refused_topics: Mutex::default(),
             closed: watch::Sender::new(false),
@@ -108,6 +119,11 @@ impl MemoryBus {
         }
     }
 
+    /// The answers that were given to requests, in order.
+    pub fn answers(&self) -> watch::Receiver<Vec<Answered>> {
+        self.answered.subscribe()
+    }
+
     /// True once it was closed.
     pub fn is_closed(&self) -> bool {
         *self.closed.borrow()
@@ -120,11 +136,16 @@ impl MemoryBus {
 
     /// Gives a message of somebody else to whoever has subscribed its topic.
     pub fn deliver(&self, topic: &str, payload: &[u8]) {
+        self.request(topic, payload, None);
+    }
+
+    /// Gives a request of somebody else to whoever has subscribed its topic.
+    pub fn request(&self, topic: &str, payload: &[u8], reply: Option<&ReplyTo>) {
         self.subscribers.lock().retain(|(filter, sender)| {
             if topics::matches(filter, topic) {
-                let payload = payload.to_vec().into();
+                let (payload, reply) = (payload.to_vec().into(), reply.cloned());
                 // One that lags is told less, as by a real broker.
-                sender.try_send(BusReceived { topic: topic.to_owned(), payload, retained: false }).ok();
+                sender.try_send(BusReceived { topic: topic.to_owned(), payload, retained: false, reply }).ok();
             }
             !sender.is_closed()
         });
@@ -214,6 +235,13 @@ impl BusPort for MemoryBus {
         let (sender, receiver) = mpsc::channel(1024);
         self.subscribers.lock().push((filter.to_owned(), sender));
         Ok(Box::new(MemorySubscription(receiver)))
+    }
+
+    async fn answer(&self, to: &ReplyTo, payload: bytes::Bytes, content_type: &'static str) -> Result<(), BusError> {
+        let message = BusMessage { topic: to.topic.clone(), payload: payload.clone(), content_type, retain: false };
+        self.publish_acknowledged(message).await?;
+        self.answered.send_modify(|all| all.push(Answered { to: to.clone(), payload }));
+        Ok(())
     }
 
     fn is_connected(&self) -> bool {

@@ -5,6 +5,7 @@ pub mod bad_http;
 pub mod browser;
 pub mod bus;
 pub mod camera;
+pub mod certificates;
 pub mod command;
 pub mod conformance;
 pub mod dice;
@@ -12,6 +13,7 @@ pub mod entra;
 pub mod evidence;
 pub mod hostile_rtsp;
 pub mod http;
+pub mod k8s_sat;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod key_vault;

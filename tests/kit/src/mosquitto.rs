@@ -30,6 +30,7 @@ impl Mosquitto {
     /// When mosquitto is not installed, or does not come up: then its log is shown.
     pub fn start(lines: &[&str], files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|e| panic!("no temporary folder for mosquitto: {e}"));
+        let persists = lines.contains(&"persistence true");
         for (name, content) in files {
             fs::write(folder.path().join(name), content).unwrap_or_else(|e| panic!("{name} can't be written: {e}"));
         }
@@ -37,12 +38,14 @@ impl Mosquitto {
         for _ in 0..5 {
             let port = free_port();
             let place = folder.path().display().to_string();
-            let mut config =
-                format!("user root\npersistence false\nlog_dest stderr\nlog_type all\nlistener {port} 127.0.0.1\n");
+            let mut config = format!(
+                "user root\npersistence {persists}\npersistence_location {place}/\nlog_dest stderr\nlog_type all\n"
+            );
+            config.push_str(&format!("listener {port} 127.0.0.1\n"));
             if !lines.iter().any(|l| l.starts_with("allow_anonymous") || l.starts_with("password_file")) {
                 config.push_str("allow_anonymous true\n");
             }
-            for line in lines {
+            for line in lines.iter().filter(|line| **line != "persistence true") {
                 config.push_str(&line.replace("{folder}", &place));
                 config.push('\n');
             }
@@ -74,6 +77,17 @@ impl Mosquitto {
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap_or_else(|e| panic!("mosquitto can't be killed: {e}"));
+            child.wait().unwrap_or_else(|e| panic!("mosquitto does not end: {e}"));
+        }
+    }
+
+    /// Ends it in order (SIGTERM): with `persistence true` it writes down sessions and retained messages.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        if let Some(mut child) = self.child.take() {
             child.wait().unwrap_or_else(|e| panic!("mosquitto does not end: {e}"));
         }
     }

@@ -25,6 +25,13 @@ pub trait BusPort: Send + Sync {
     /// # Errors
     /// `Reject` for an impossible filter, `Retry` when the bus was closed.
     async fn subscribe(&self, filter: &str) -> Result<Box<dyn BusSubscription>, BusError>;
+
+    /// Answers a request, with QoS 1, and returns when the broker has acknowledged the answer.
+    ///
+    /// # Errors
+    /// As [`publish_acknowledged`](Self::publish_acknowledged).
+    async fn answer(&self, to: &ReplyTo, payload: Bytes, content_type: &'static str) -> Result<(), BusError>;
+
     /// True while the broker is connected.
     fn is_connected(&self) -> bool;
 
@@ -35,7 +42,8 @@ pub trait BusPort: Send + Sync {
     async fn close(&self);
 }
 
-/// What comes in on a filter. What is published while there is no connection is missed; dropping this ends the subscription.
+/// What comes in on a filter. What is published while there is no connection is missed, unless the broker keeps the session; dropping this
+/// ends the subscription.
 #[async_trait]
 pub trait BusSubscription: Send {
     /// Returns once the broker has granted it.
@@ -58,6 +66,17 @@ pub struct BusReceived {
     pub payload: Bytes,
     /// True when the broker had kept it from before the subscription.
     pub retained: bool,
+    /// Where an answer is wanted, when this is a request.
+    pub reply: Option<ReplyTo>,
+}
+
+/// Where the answer to a request goes (MQTT 5, 4.10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyTo {
+    /// The topic; whoever asked has chosen it.
+    pub topic: String,
+    /// What whoever asked knows the request by; it comes back with the answer as it is.
+    pub correlation: Option<Bytes>,
 }
 
 /// One message.

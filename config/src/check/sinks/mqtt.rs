@@ -6,7 +6,7 @@ use super::{tls, unencrypted};
 use crate::{
     check::{
         Context, both,
-        broker::{Broker, broker},
+        broker::{Broker, broker, existing},
         is_local,
     },
     checked::{MqttSinkConfig, Sink},
@@ -31,11 +31,22 @@ pub(super) fn mqtt(document: &mut Document<RawUploader>, raw: RawMqttSink, conte
     if credentials.is_some() && !secure && !is_local(&host) {
         unencrypted(document, place, "user and password", "mqtts://");
     }
+    let token_file = raw.token_file.map(|file| {
+        let file = context.absolute(&file.0);
+        // Not an input: the connection itself watches it.
+        existing(document, place!["sink", "mqtt", "token_file"], &file, &mut Vec::new());
+        file
+    });
+    if token_file.is_some() && credentials.is_some() {
+        let at = document.at_key(place!["sink", "mqtt", "token_file"]);
+        document.error(at, "the sink has both a `token_file` and a user", "keep one of them");
+    }
     Some(Sink::Mqtt(MqttSinkConfig {
         host,
         port,
         tls,
         credentials,
+        token_file,
         client_id: raw.client_id.map(|id| id.0),
         prefix,
         in_flight: raw.in_flight,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    raw::{RawTls, SecretText, Text},
+    raw::{PathText, RawTls, SecretText, Text},
     units::Span,
 };
 
@@ -25,6 +25,8 @@ pub(crate) struct RawMqttSink {
     pub username: Option<SecretText>,
     /// The password at the broker.
     pub password: Option<SecretText>,
+    /// A file with a Kubernetes service account token, in the place of user and password (`K8S-SAT`, as for `bus`).
+    pub token_file: Option<PathText>,
     /// The client's id at the broker; `parapet-`, the site's id and the uploader's when absent.
     pub client_id: Option<Text>,
     /// TLS to a `mqtts://` broker.

@@ -6,7 +6,8 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use parapet_contracts::ports::bus::{BusError, BusMessage, BusPort, BusSubscription};
+use bytes::Bytes;
+use parapet_contracts::ports::bus::{BusError, BusMessage, BusPort, BusSubscription, ReplyTo};
 use parking_lot::Mutex;
 use rumqttc::v5::mqttbytes::valid_filter;
 use tokio::{
@@ -15,7 +16,9 @@ use tokio::{
 };
 
 use crate::{
-    BusSettings, Subscription, failure, packet,
+    BusSettings, Subscription, failure,
+    limits::Limits,
+    packet,
     subscription::Subscriber,
     worker::{Acknowledged, Control, Worker},
 };
@@ -30,13 +33,17 @@ pub(crate) struct Shared {
     error: watch::Sender<Option<String>>,
     pub(crate) closed: AtomicBool,
     pub(crate) birth: Mutex<Option<BusMessage>>,
-    /// The largest packet that this connection takes.
-    max_packet: AtomicU32,
+    /// What this connection takes, or the last one took.
+    limits: Mutex<Limits>,
     /// The largest packet that the broker has not complained about, when it complained about one.
     learnt_limit: AtomicU32,
     /// Messages without acknowledgement that were accepted, and lost with the connection.
     pub(crate) lost: AtomicU64,
     pub(crate) connections: AtomicU64,
+    /// Connections for which the broker had kept the session.
+    pub(crate) resumed: AtomicU64,
+    /// Service account tokens that the broker took while the connection stood.
+    pub(crate) renewals: Arc<AtomicU64>,
 }
 
 impl Shared {
@@ -55,11 +62,11 @@ impl Shared {
     }
 
     pub(crate) fn max_packet(&self) -> u32 {
-        self.max_packet.load(Ordering::Relaxed).min(self.learnt_limit.load(Ordering::Relaxed))
+        self.limits.lock().max_packet.min(self.learnt_limit.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn limit_packets(&self, max: u32) {
-        self.max_packet.store(max, Ordering::Relaxed);
+    pub(crate) fn limit(&self, limits: Limits) {
+        *self.limits.lock() = limits;
     }
 
     pub(crate) fn learn_limit(&self, max: u32) {
@@ -102,10 +109,12 @@ impl MqttBus {
             error: watch::Sender::new(None),
             closed: AtomicBool::new(false),
             birth: Mutex::new(settings.birth.clone()),
-            max_packet: AtomicU32::new(settings.max_packet_size),
+            limits: Mutex::new(Limits::of_settings(&settings)),
             learnt_limit: AtomicU32::new(u32::MAX),
             lost: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
+            renewals: Arc::default(),
         });
         let (acknowledged, acknowledged_rx) = mpsc::channel(1);
         let (unacknowledged, unacknowledged_rx) = mpsc::channel(UNACKNOWLEDGED);
@@ -117,6 +126,7 @@ impl MqttBus {
             unacknowledged: unacknowledged_rx,
             control: control_rx,
             subscribers: Vec::new(),
+            resume: false,
             closing: None,
         };
         let task = tokio::spawn(worker.run());
@@ -149,6 +159,16 @@ impl MqttBus {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
+    /// How often the broker had kept the session of the connection before.
+    pub fn sessions_resumed(&self) -> u64 {
+        self.shared.resumed.load(Ordering::Relaxed)
+    }
+
+    /// How many service account tokens the broker took while the connection stood.
+    pub fn token_renewals(&self) -> u64 {
+        self.shared.renewals.load(Ordering::Relaxed)
+    }
+
     /// Subscribes a filter, with QoS 1, now and on each later connection. At most 1,024 messages wait for the subscriber.
     ///
     /// # Errors
@@ -161,6 +181,15 @@ impl MqttBus {
         let (subscriber, subscription) = Subscriber::new(number, filter.to_owned());
         self.control.send(Control::Subscribe(subscriber)).await.map_err(|_| failure::closed())?;
         Ok(subscription)
+    }
+
+    async fn acknowledge(&self, message: BusMessage, correlation: Option<Bytes>) -> Result<(), BusError> {
+        self.ready(&message)?;
+        self.shared.limits.lock().check_acknowledged()?;
+        let (answer, outcome) = oneshot::channel();
+        let request = Acknowledged { message, correlation, answer };
+        self.acknowledged.send(request).await.map_err(|_| failure::closed())?;
+        outcome.await.unwrap_or_else(|_| Err(failure::closed()))
     }
 
     fn ready(&self, message: &BusMessage) -> Result<(), BusError> {
@@ -179,10 +208,12 @@ impl MqttBus {
 #[async_trait]
 impl BusPort for MqttBus {
     async fn publish_acknowledged(&self, message: BusMessage) -> Result<(), BusError> {
-        self.ready(&message)?;
-        let (answer, outcome) = oneshot::channel();
-        self.acknowledged.send(Acknowledged { message, answer }).await.map_err(|_| failure::closed())?;
-        outcome.await.unwrap_or_else(|_| Err(failure::closed()))
+        self.acknowledge(message, None).await
+    }
+
+    async fn answer(&self, to: &ReplyTo, payload: Bytes, content_type: &'static str) -> Result<(), BusError> {
+        let message = BusMessage { topic: to.topic.clone(), payload, content_type, retain: false };
+        self.acknowledge(message, to.correlation.clone()).await
     }
 
     fn publish_unacknowledged(&self, message: BusMessage) -> Result<(), BusError> {

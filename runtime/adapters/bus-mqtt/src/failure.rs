@@ -1,15 +1,15 @@
 //! What goes wrong between a client and its broker, in words that say what to do.
 
-use std::fmt::Display;
-
 use parapet_contracts::{ErrorKind, ports::bus::BusError};
 use rumqttc::v5::{
     ConnectionError, StateError,
     mqttbytes::{
         self,
-        v5::{ConnectReturnCode, DisconnectReasonCode, PubAck, PubAckReason},
+        v5::{ConnectReturnCode, DisconnectReasonCode, PubAck, PubAckReason, SubscribeReasonCode},
     },
 };
+
+use crate::BusSettings;
 
 /// The broker is away.
 pub(crate) fn disconnected(text: String) -> BusError {
@@ -78,29 +78,63 @@ pub(crate) fn is_packet_too_large(error: &ConnectionError) -> bool {
     )
 }
 
+/// Why a subscription was not granted (MQTT 5, 3.9.3).
+pub(crate) fn subscription(filter: &str, code: SubscribeReasonCode) -> BusError {
+    let why = match code {
+        SubscribeReasonCode::NotAuthorized => "not authorised (0x87): allow this user to subscribe there",
+        SubscribeReasonCode::TopicFilterInvalid => "topic filter invalid (0x8F)",
+        SubscribeReasonCode::QuotaExceeded => "quota exceeded (0x97)",
+        SubscribeReasonCode::SharedSubscriptionsNotSupported => "it has no shared subscriptions (0x9E)",
+        SubscribeReasonCode::WildcardSubscriptionsNotSupported => "it has no wildcards in subscriptions (0xA2)",
+        _ => return refused(format!("the broker refused to subscribe `{filter}`: {code:?}")),
+    };
+    refused(format!("the broker refused to subscribe `{filter}`: {why}"))
+}
+
+/// True when the broker asks to be left alone for a while, or nothing will change soon: who comes again at once would be locked out, or
+/// throw out another client that comes again at once, too.
+pub(crate) fn wants_patience(error: &ConnectionError) -> bool {
+    use {ConnectReturnCode as Connect, DisconnectReasonCode as Disconnect};
+    match error {
+        ConnectionError::ConnectionRefused(code) => matches!(
+            code,
+            Connect::BadUserNamePassword
+                | Connect::NotAuthorized
+                | Connect::Banned
+                | Connect::BadAuthenticationMethod
+                | Connect::ServerBusy
+                | Connect::QuotaExceeded
+                | Connect::ConnectionRateExceeded
+        ),
+        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => matches!(
+            reason_code,
+            Disconnect::SessionTakenOver
+                | Disconnect::ServerBusy
+                | Disconnect::QuotaExceeded
+                | Disconnect::MessageRateTooHigh
+                | Disconnect::ConnectionRateExceeded
+        ),
+        _ => false,
+    }
+}
+
+/// Why a connection that the broker had accepted ended. Many brokers hang up without a word when another client takes the id.
+pub(crate) fn ended(settings: &BusSettings, error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::MqttState(StateError::ConnectionAborted) if settings.token_file.is_none() => format!(
+            "the broker {} closed the connection without a reason: it went away, or another client connected with the same client id; give each its own",
+            settings.address()
+        ),
+        _ => connection(settings, error),
+    }
+}
+
 /// Why there is no connection, and what to do.
-pub(crate) fn connection(address: &impl Display, error: &ConnectionError) -> String {
+pub(crate) fn connection(settings: &BusSettings, error: &ConnectionError) -> String {
+    let address = settings.address();
     match error {
         ConnectionError::ConnectionRefused(code) => {
-            let what = match code {
-                ConnectReturnCode::BadUserNamePassword => "wrong user name or password: check the bus's credentials",
-                ConnectReturnCode::NotAuthorized => {
-                    "not authorised: check the bus's user name and password, and what the broker allows that user"
-                }
-                ConnectReturnCode::BadAuthenticationMethod => "it wants another way of authentication",
-                ConnectReturnCode::UnsupportedProtocolVersion | ConnectReturnCode::RefusedProtocolVersion => {
-                    "it doesn't speak MQTT 5: use a broker that does"
-                }
-                ConnectReturnCode::ClientIdentifierNotValid | ConnectReturnCode::BadClientId => {
-                    "it doesn't take this client id"
-                }
-                ConnectReturnCode::RetainNotSupported => "it keeps no retained messages, which the last will asks for",
-                ConnectReturnCode::QoSNotSupported => "it doesn't support QoS 1, which the last will asks for",
-                ConnectReturnCode::Banned => "this client is banned",
-                ConnectReturnCode::PacketTooLarge => "the CONNECT packet, with its last will, is too large",
-                _ => return format!("the broker {address} refused the connection: {code:?}"),
-            };
-            format!("the broker {address} refused the connection: {what}")
+            format!("the broker {address} refused the connection: {}", connect_code(settings, *code))
         }
         ConnectionError::Timeout(_) => {
             format!(
@@ -114,18 +148,77 @@ pub(crate) fn connection(address: &impl Display, error: &ConnectionError) -> Str
         }
         ConnectionError::RequestsDone => format!("the connection to the broker {address} was dropped"),
         ConnectionError::MqttState(state) => match state {
-            StateError::ServerDisconnect { reason_code: DisconnectReasonCode::SessionTakenOver, .. } => format!(
-                "the broker {address} ended the connection: another client connected with the same client id; give each its own"
-            ),
-            StateError::ServerDisconnect { reason_code, reason_string } => format!(
-                "the broker {address} ended the connection: {reason_code:?}{}",
-                reason_string.as_deref().map(|s| format!(", {s:.200}")).unwrap_or_default()
-            ),
+            StateError::ServerDisconnect { reason_code, reason_string } => {
+                let said = reason_string.as_deref().map(|s| format!(" ({s:.200})")).unwrap_or_default();
+                format!("the broker {address} ended the connection: {}{said}", disconnect_code(settings, *reason_code))
+            }
             StateError::AwaitPingResp => format!("the broker {address} stopped answering"),
+            StateError::ConnectionAborted if settings.token_file.is_some() => format!(
+                "the broker {address} closed the connection without a reason: it does so when a service account token has expired"
+            ),
             StateError::ConnectionAborted => format!(
                 "the broker {address} closed the connection without a reason (before it accepted a client: often wrong credentials, or TLS expected)"
             ),
             other => format!("the connection to the broker {address} broke: {other}"),
         },
     }
+}
+
+/// What a CONNACK says that refuses (MQTT 5, 3.2.2.2).
+fn connect_code(settings: &BusSettings, code: ConnectReturnCode) -> String {
+    let token = settings.token_file.as_ref().map(|file| file.display());
+    let what = match (code, token) {
+        (ConnectReturnCode::NotAuthorized | ConnectReturnCode::BadUserNamePassword, Some(file)) => {
+            return format!(
+                "it does not believe the service account token in {file}: check that it has not expired, that its audience is the broker's, and what the broker allows that service account"
+            );
+        }
+        (ConnectReturnCode::BadAuthenticationMethod, Some(_)) => {
+            "it knows no service account tokens (K8S-SAT): is it the broker of Azure IoT Operations, with `ServiceAccountToken` among its methods?"
+        }
+        (ConnectReturnCode::BadUserNamePassword, None) => "wrong user name or password: check the bus's credentials",
+        (ConnectReturnCode::NotAuthorized, None) => {
+            "not authorised: check the bus's user name and password, and what the broker allows that user"
+        }
+        (ConnectReturnCode::BadAuthenticationMethod, None) => "it wants another way of authentication",
+        (ConnectReturnCode::UnsupportedProtocolVersion | ConnectReturnCode::RefusedProtocolVersion, _) => {
+            "it doesn't speak MQTT 5: use a broker that does"
+        }
+        (ConnectReturnCode::ClientIdentifierNotValid | ConnectReturnCode::BadClientId, _) => {
+            "it doesn't take this client id"
+        }
+        (ConnectReturnCode::RetainNotSupported, _) => "it keeps no retained messages, which the last will asks for",
+        (ConnectReturnCode::QoSNotSupported, _) => "it doesn't support QoS 1, which the last will asks for",
+        (ConnectReturnCode::Banned, _) => "this client is banned",
+        (ConnectReturnCode::PacketTooLarge, _) => "the CONNECT packet, with its last will, is too large",
+        (ConnectReturnCode::ServerBusy | ConnectReturnCode::ServerUnavailable, _) => "it is busy, or not ready yet",
+        (ConnectReturnCode::QuotaExceeded | ConnectReturnCode::ConnectionRateExceeded, _) => {
+            "there were too many connections"
+        }
+        (ConnectReturnCode::UseAnotherServer | ConnectReturnCode::ServerMoved, _) => {
+            "it wants clients to use another broker: give the bus that one's address"
+        }
+        _ => return format!("{code:?}"),
+    };
+    what.to_owned()
+}
+
+/// What a broker's DISCONNECT says (MQTT 5, 3.14.2.1).
+fn disconnect_code(settings: &BusSettings, code: DisconnectReasonCode) -> String {
+    let what = match code {
+        DisconnectReasonCode::SessionTakenOver => "another client connected with the same client id; give each its own",
+        DisconnectReasonCode::NotAuthorized if settings.token_file.is_some() => {
+            "it does not believe the service account token any more"
+        }
+        DisconnectReasonCode::NotAuthorized => "this user is not authorised any more",
+        DisconnectReasonCode::ServerShuttingDown => "it shuts down",
+        DisconnectReasonCode::ServerBusy => "it is busy",
+        DisconnectReasonCode::AdministrativeAction => "somebody at the broker ended it",
+        DisconnectReasonCode::KeepAliveTimeout => "it had heard nothing for too long",
+        DisconnectReasonCode::UseAnotherServer | DisconnectReasonCode::ServerMoved => {
+            "it wants clients to use another broker: give the bus that one's address"
+        }
+        other => return format!("{other:?}"),
+    };
+    what.to_owned()
 }

@@ -34,7 +34,7 @@ impl Waiting {
         Self { topic: message.topic.clone(), size: crate::packet::size(message), answer, since: Instant::now() }
     }
 
-    fn settle(self, outcome: Result<(), BusError>) {
+    pub(crate) fn settle(self, outcome: Result<(), BusError>) {
         if let Some(answer) = self.answer {
             // The one who asked may have stopped waiting: then nobody wants to know.
             drop(answer.send(outcome));
@@ -57,6 +57,8 @@ pub(crate) struct Flight {
     handed: VecDeque<Waiting>,
     /// Subscriptions in rumqttc's queue, by their number.
     handed_subscriptions: VecDeque<u64>,
+    /// Ends of subscriptions in rumqttc's queue.
+    handed_ends: usize,
     /// Packet ids given out so far.
     given: u64,
     /// Messages on the wire, oldest first, by the count of ids given out before theirs.
@@ -77,6 +79,7 @@ impl Flight {
             queued: 0,
             handed: VecDeque::new(),
             handed_subscriptions: VecDeque::new(),
+            handed_ends: 0,
             given: 0,
             waiting: BTreeMap::new(),
             by_id: HashMap::new(),
@@ -86,7 +89,7 @@ impl Flight {
 
     /// True when one more message may be handed over that wants an acknowledgement.
     pub(crate) fn has_room(&self) -> bool {
-        let coming = self.given + (self.handed.len() + self.handed_subscriptions.len()) as u64;
+        let coming = self.given + (self.handed.len() + self.handed_subscriptions.len() + self.handed_ends) as u64;
         let oldest = self.waiting.first_key_value().map_or(coming, |(first, _)| *first);
         self.has_queue() && self.handed.len() + self.waiting.len() < self.window && coming - oldest < self.ids
     }
@@ -118,6 +121,12 @@ impl Flight {
         self.handed_subscriptions.push_back(number);
     }
 
+    /// Notes the end of a subscription.
+    pub(crate) fn hand_end(&mut self) {
+        self.queued += 1;
+        self.handed_ends += 1;
+    }
+
     /// Takes rumqttc's word of what it has sent.
     pub(crate) fn sent(&mut self, outgoing: &Outgoing) {
         match outgoing {
@@ -135,6 +144,11 @@ impl Flight {
                 if let Some(number) = self.handed_subscriptions.pop_front() {
                     self.subscriptions.insert(*id, number);
                 }
+                self.given += 1;
+            }
+            Outgoing::Unsubscribe(_) => {
+                self.queued = self.queued.saturating_sub(1);
+                self.handed_ends = self.handed_ends.saturating_sub(1);
                 self.given += 1;
             }
             _ => {}
@@ -185,7 +199,8 @@ impl Flight {
     /// The connection is gone: fails everything that waits, at once. Gives how many messages without acknowledgement were
     /// still in rumqttc's queue.
     pub(crate) fn fail(&mut self, error: &BusError) -> usize {
-        let unsent = self.queued.saturating_sub(self.handed.len() + self.handed_subscriptions.len());
+        let unsent = self.queued.saturating_sub(self.handed.len() + self.handed_subscriptions.len() + self.handed_ends);
+        self.handed_ends = 0;
         for message in self.handed.drain(..) {
             message.settle(Err(error.clone()));
         }

@@ -5,6 +5,9 @@ use rumqttc::v5::mqttbytes::v5::PublishProperties;
 
 use crate::failure;
 
+/// What a topic's alias adds to a packet, in bytes.
+pub(crate) const ALIAS: usize = 3;
+
 /// The properties of each publish: the content type, and that the payload is UTF-8 when it is JSON.
 pub(crate) fn properties(message: &BusMessage) -> PublishProperties {
     PublishProperties {

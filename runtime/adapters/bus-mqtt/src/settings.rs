@@ -15,8 +15,13 @@ pub struct BusSettings {
     pub tls: Option<TlsSettings>,
     /// User and password.
     pub credentials: Option<Credentials>,
+    /// The file of a Kubernetes service account token, in the place of user and password: the method `K8S-SAT`.
+    pub token_file: Option<PathBuf>,
     /// The client's id. Two clients with one id throw each other out.
     pub client_id: String,
+    /// How long the broker shall keep the session after a connection is lost: what is published for this client's subscriptions meanwhile
+    /// comes when it is back. Zero: not at all. A session does not outlive the bus.
+    pub session_expiry: Duration,
     /// A ping after this much silence; 5 s at least. A broker that does not answer is given up after twice as long.
     pub keep_alive: Duration,
     /// How long a connection may take until the broker has accepted it.
@@ -37,14 +42,16 @@ pub struct BusSettings {
 
 impl BusSettings {
     /// A connection in plain text with the defaults: keep-alive 20 s, connect timeout 10 s, acknowledgement timeout 30 s,
-    /// packets of 1 MiB, 100 in flight, backoff from 0.25 s to 10 s.
+    /// packets of 1 MiB, 100 in flight, no session, backoff from 0.25 s to 10 s.
     pub fn new(host: impl Into<String>, port: u16, client_id: impl Into<String>) -> Self {
         Self {
             host: host.into(),
             port,
             tls: None,
             credentials: None,
+            token_file: None,
             client_id: client_id.into(),
+            session_expiry: Duration::ZERO,
             keep_alive: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(10),
             ack_timeout: Duration::from_secs(30),

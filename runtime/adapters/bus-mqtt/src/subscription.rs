@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use parapet_contracts::ports::bus::{BusError, BusReceived, BusSubscription};
+use parapet_contracts::ports::bus::{BusError, BusReceived, BusSubscription, ReplyTo};
 use rumqttc::v5::mqttbytes::{
     matches,
-    v5::{Publish, SubAck, SubscribeReasonCode},
+    v5::{Publish, PublishProperties, SubAck, SubscribeReasonCode},
 };
 use std::sync::{
     Arc,
@@ -29,6 +29,8 @@ pub struct ReceivedMessage {
     pub content_type: Option<String>,
     /// True when the broker had kept it from before the subscription.
     pub retain: bool,
+    /// Where an answer is wanted, when this is a request.
+    pub reply: Option<ReplyTo>,
 }
 
 /// How far the broker has got with a subscription.
@@ -39,8 +41,8 @@ enum State {
     Refused(BusError),
 }
 
-/// A subscription. It is made anew on each connection; messages that are published while there is none are missed.
-/// Dropping it ends it at the next connection; what comes until then is thrown away.
+/// A subscription. It is made anew on each connection; messages that are published while there is none are missed, unless the broker keeps
+/// the session. Dropping it ends it.
 #[derive(Debug)]
 pub struct Subscription {
     messages: mpsc::Receiver<ReceivedMessage>,
@@ -81,8 +83,8 @@ impl BusSubscription for Subscription {
     }
 
     async fn next(&mut self) -> Option<BusReceived> {
-        let ReceivedMessage { topic, payload, retain, .. } = Subscription::next(self).await?;
-        Some(BusReceived { topic, payload, retained: retain })
+        let ReceivedMessage { topic, payload, retain, reply, .. } = Subscription::next(self).await?;
+        Some(BusReceived { topic, payload, retained: retain, reply })
     }
 
     fn dropped(&self) -> u64 {
@@ -95,6 +97,8 @@ impl BusSubscription for Subscription {
 pub(crate) struct Subscriber {
     pub(crate) number: u64,
     pub(crate) filter: String,
+    /// The broker has granted it in the session that it keeps.
+    pub(crate) kept: bool,
     messages: mpsc::Sender<ReceivedMessage>,
     state: watch::Sender<State>,
     dropped: Arc<AtomicU64>,
@@ -106,7 +110,7 @@ impl Subscriber {
         let (state, watched) = watch::channel(State::Waiting);
         let dropped = Arc::new(AtomicU64::new(0));
         (
-            Self { number, filter, messages, state, dropped: dropped.clone() },
+            Self { number, filter, kept: false, messages, state, dropped: dropped.clone() },
             Subscription { messages: receiver, state: watched, dropped },
         )
     }
@@ -120,14 +124,20 @@ impl Subscriber {
         self.state.send_replace(State::Waiting);
     }
 
-    pub(crate) fn answered(&self, ack: &SubAck) {
+    pub(crate) fn answered(&mut self, ack: &SubAck) {
         let refused = ack.return_codes.iter().find(|code| !matches!(code, SubscribeReasonCode::Success(_)));
-        self.state.send_replace(match refused {
-            None => State::Active,
-            Some(code) => {
-                State::Refused(failure::refused(format!("the broker refused to subscribe `{}`: {code:?}", self.filter)))
+        match refused {
+            None => {
+                self.kept = true;
+                self.state.send_replace(State::Active);
             }
-        });
+            Some(code) => self.refuse(failure::subscription(&self.filter, *code)),
+        }
+    }
+
+    pub(crate) fn refuse(&mut self, error: BusError) {
+        self.kept = false;
+        self.state.send_replace(State::Refused(error));
     }
 
     pub(crate) fn offer(&self, publish: &Publish) {
@@ -140,11 +150,17 @@ impl Subscriber {
             payload: publish.payload.clone(),
             content_type: publish.properties.as_ref().and_then(|p| p.content_type.clone()),
             retain: publish.retain,
+            reply: publish.properties.as_ref().and_then(reply),
         };
         if let Err(mpsc::error::TrySendError::Full(_)) = self.messages.try_send(message) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+fn reply(properties: &PublishProperties) -> Option<ReplyTo> {
+    let topic = properties.response_topic.clone()?;
+    Some(ReplyTo { topic, correlation: properties.correlation_data.clone() })
 }
 
 /// The filter within a shared subscription, `$share/<group>/<filter>`.

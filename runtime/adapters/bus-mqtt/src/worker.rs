@@ -1,7 +1,7 @@
 //! The task that owns the connection: connects, carries requests to rumqttc, and takes its events, for ever.
 //!
-//! Each connection has an event loop of its own, with a clean start: whatever the last one had not got through was failed to
-//! its caller, so nothing may be sent again. A poll of the event loop is never cancelled half-way, since a packet that was
+//! Each connection has an event loop of its own: whatever the last one had not got through was failed to its caller, so nothing may be
+//! sent again. The first one begins a session, and later ones resume it: what was published for its subscriptions meanwhile comes then. A poll of the event loop is never cancelled half-way, since a packet that was
 //! written but not flushed would stay in the buffer; requests are taken while it is pending.
 
 use std::{
@@ -11,16 +11,14 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use parapet_contracts::{
     ErrorKind,
     ports::bus::{BusError, BusMessage},
 };
 use rumqttc::{
     Outgoing,
-    v5::{
-        AsyncClient, ConnectionError, Event, EventLoop, Incoming,
-        mqttbytes::{QoS, v5::ConnAck},
-    },
+    v5::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, mqttbytes::v5::ConnAck},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -32,7 +30,10 @@ use crate::{
     bus::Shared,
     failure,
     flight::{Flight, Waiting},
-    options, packet,
+    limits::Limits,
+    open::{Opened, Refused, open},
+    packet,
+    session::Session,
     subscription::Subscriber,
 };
 
@@ -46,6 +47,8 @@ const STEADY: Duration = Duration::from_secs(5);
 /// A message that wants an acknowledgement.
 pub(crate) struct Acknowledged {
     pub(crate) message: BusMessage,
+    /// When it answers a request: what the one who asked knows it by.
+    pub(crate) correlation: Option<Bytes>,
     pub(crate) answer: oneshot::Sender<Result<(), BusError>>,
 }
 
@@ -63,19 +66,10 @@ pub(crate) struct Worker {
     pub(crate) unacknowledged: mpsc::Receiver<BusMessage>,
     pub(crate) control: mpsc::Receiver<Control>,
     pub(crate) subscribers: Vec<Subscriber>,
+    /// The broker has been asked to keep a session.
+    pub(crate) resume: bool,
     /// Whom to tell that the connection was closed, once `close` was called.
     pub(crate) closing: Option<oneshot::Sender<()>>,
-}
-
-/// One connection, from its CONNACK on.
-struct Session {
-    client: AsyncClient,
-    flight: Flight,
-    began: Instant,
-    heard: Instant,
-    keep_alive: Duration,
-    disconnect_sent: bool,
-    close_by: Option<Instant>,
 }
 
 impl Worker {
@@ -83,17 +77,23 @@ impl Worker {
     pub(crate) async fn run(mut self) {
         let mut failures: u32 = 0;
         while self.closing.is_none() {
-            let (lasted, why) = self.connection().await;
+            let (lasted, Refused { why, patience }) = self.connection().await;
             self.away(&why);
             if self.closing.is_some() {
                 break;
             }
-            failures = if lasted >= STEADY { 1 } else { failures.saturating_add(1) };
+            failures = match (lasted >= STEADY, patience) {
+                (_, true) => u32::MAX,
+                (true, false) => 1,
+                (false, false) => failures.saturating_add(1),
+            };
             if self.shared.fail(why.clone()) {
                 tracing::warn!(error = %why, "bus: no connection to the broker; trying again");
             }
             let pause = self.settings.backoff.delay(failures, rand::random());
             self.pause(pause, &why).await;
+            // Patience is over: what goes wrong next may be of another kind.
+            failures = if patience { 1 } else { failures };
         }
         self.shared.closed.store(true, Ordering::Release);
         self.away("the connection to the broker was closed");
@@ -104,55 +104,59 @@ impl Worker {
     }
 
     /// Connects, and lives until the connection ends. Gives how long it had lasted, and why it ended.
-    async fn connection(&mut self) -> (Duration, String) {
-        let options = match options::of(&self.settings) {
-            Ok(options) => options,
-            Err(why) => return (Duration::ZERO, why),
-        };
-        let (client, mut events) = AsyncClient::new(options, QUEUE);
-        let deadline = Instant::now() + self.settings.connect_timeout;
-        let first = {
-            let mut poll = pin!(events.poll());
-            loop {
-                let waiting = "the broker has not accepted the connection yet";
-                tokio::select! {
-                    event = &mut poll => break event,
-                    () = sleep_until(deadline) => {
-                        return (Duration::ZERO, format!("the broker {} did not answer in time", self.settings.address()));
-                    }
-                    flow = self.refuse_one(waiting) => if flow.is_break() {
-                        return (Duration::ZERO, waiting.to_owned());
-                    }
-                }
-            }
-        };
-        let accepted = match first {
-            Ok(Event::Incoming(Incoming::ConnAck(ack))) => ack,
-            Ok(_) => return (Duration::ZERO, format!("the broker {} answered out of order", self.settings.address())),
-            Err(e) => return (Duration::ZERO, failure::connection(&self.settings.address(), &e)),
+    async fn connection(&mut self) -> (Duration, Refused) {
+        let Opened { client, mut events, accepted, link } = match self.opened().await {
+            Ok(opened) => opened,
+            Err(refused) => return (Duration::ZERO, refused),
         };
         let mut session = self.begin(client, &accepted);
-        let why = loop {
+        let mut refused = loop {
             match self.turn(&mut session, &mut events).await {
-                Ok(Event::Outgoing(Outgoing::Disconnect)) => break "the connection was closed".to_owned(),
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => break "the connection was closed".to_owned().into(),
                 Ok(event) => self.take(&mut session, &event),
-                Err(why) => break why,
+                Err(refused) => break refused,
             }
         };
+        drop(events);
+        if let Some(link) = link {
+            refused.why = link.why().unwrap_or(refused.why);
+            if session.disconnect_sent {
+                link.finish().await;
+            }
+        }
         // First the state, then the failures: whoever is told of a failure must not find the bus connected.
         self.shared.connected.send_replace(false);
-        let error = if self.closing.is_some() { failure::closed() } else { failure::disconnected(why.clone()) };
+        let error = if self.closing.is_some() { failure::closed() } else { failure::disconnected(refused.why.clone()) };
         self.shared.lost.fetch_add(session.flight.fail(&error) as u64, Ordering::Relaxed);
-        (session.began.elapsed(), why)
+        (session.began.elapsed(), refused)
+    }
+
+    /// Connects, and meanwhile fails at once whatever is asked for.
+    async fn opened(&mut self) -> Result<Opened, Refused> {
+        let waiting = "the broker has not accepted the connection yet";
+        let (settings, renewals) = (self.settings.clone(), Arc::clone(&self.shared.renewals));
+        let mut opening = pin!(open(&settings, self.resume, QUEUE, renewals));
+        let mut late = pin!(sleep(settings.connect_timeout));
+        loop {
+            tokio::select! {
+                opened = &mut opening => return opened,
+                () = &mut late => {
+                    return Err(format!("the broker {} did not answer in time", settings.address()).into());
+                }
+                flow = self.refuse_one(waiting) => if flow.is_break() {
+                    return Err(waiting.to_owned().into());
+                }
+            }
+        }
     }
 
     /// One event of rumqttc's; requests are taken until it comes.
-    async fn turn(&mut self, session: &mut Session, events: &mut EventLoop) -> Result<Event, String> {
+    async fn turn(&mut self, session: &mut Session, events: &mut EventLoop) -> Result<Event, Refused> {
         let outcome = {
             let mut poll = pin!(events.poll());
             loop {
                 self.close_when_empty(session);
-                let silent = session.heard + session.keep_alive * 2 + self.settings.connect_timeout;
+                let silent = session.heard + session.limits.keep_alive * 2 + self.settings.connect_timeout;
                 let deadline = [session.flight.deadline(self.settings.ack_timeout), session.close_by]
                     .into_iter()
                     .flatten()
@@ -172,7 +176,7 @@ impl Worker {
                         } else {
                             return Err(format!(
                                 "the broker {} stopped answering: the connection was given up", self.settings.address()
-                            ));
+                            ).into());
                         }
                     }
                 }
@@ -184,7 +188,7 @@ impl Worker {
                 self.take(session, &event);
             }
             self.blame(session, &error);
-            failure::connection(&self.settings.address(), &error)
+            Refused { why: failure::ended(&self.settings, &error), patience: failure::wants_patience(&error) }
         })
     }
 
@@ -200,46 +204,56 @@ impl Worker {
             }
             Event::Incoming(Incoming::SubAck(ack)) => {
                 let number = session.flight.subscribed(ack);
-                if let Some(subscriber) = self.subscribers.iter().find(|s| Some(s.number) == number) {
+                if let Some(subscriber) = self.subscribers.iter_mut().find(|s| Some(s.number) == number) {
                     subscriber.answered(ack);
                 }
             }
-            Event::Incoming(Incoming::Publish(publish)) => self.subscribers.iter().for_each(|s| s.offer(publish)),
+            Event::Incoming(Incoming::Publish(publish)) => {
+                self.subscribers.iter().for_each(|s| s.offer(publish));
+                session.forget_gone(&mut self.subscribers);
+            }
             Event::Incoming(_) => {}
         }
     }
 
     fn begin(&mut self, client: AsyncClient, accepted: &ConnAck) -> Session {
-        let properties = accepted.properties.as_ref();
-        let theirs = properties.and_then(|p| p.max_packet_size).unwrap_or(u32::MAX);
-        self.shared.limit_packets(theirs.min(self.settings.max_packet_size));
-        let keep_alive = properties.and_then(|p| p.server_keep_alive).map(|s| Duration::from_secs(u64::from(s)));
-        let now = Instant::now();
-        let mut session = Session {
-            client,
-            flight: Flight::new(self.settings.in_flight, properties.and_then(|p| p.receive_max), QUEUE),
-            began: now,
-            heard: now,
-            keep_alive: keep_alive.unwrap_or(self.settings.keep_alive),
-            disconnect_sent: false,
-            close_by: None,
-        };
+        let limits = Limits::of(accepted, &self.settings);
+        self.shared.limit(limits.clone());
+        if !limits.retains {
+            tracing::warn!(broker = %self.settings.address(), "bus: the broker keeps no retained messages: who comes later learns no status");
+        }
+        let mut session =
+            Session::new(client, Flight::new(self.settings.in_flight, limits.receive_maximum, QUEUE), limits);
         self.shared.recovered();
+        self.note_session(accepted.session_present);
         let birth = self.shared.birth.lock().clone();
         if let Some(message) = birth {
             match packet::check(&message, self.shared.max_packet()) {
-                Ok(()) => self.send(&mut session, message, None),
+                Ok(()) => session.send(message, None, None),
                 Err(error) => drop(self.shared.fail(error.text)),
             }
         }
-        self.subscribers.retain(|subscriber| !subscriber.is_gone());
-        for subscriber in &self.subscribers {
-            subscribe(&mut session, subscriber);
+        session.forget_gone(&mut self.subscribers);
+        for subscriber in &mut self.subscribers {
+            session.subscribe(subscriber);
         }
-        tracing::info!(broker = %self.settings.address(), "bus: connected");
+        tracing::info!(broker = %self.settings.address(), resumed = accepted.session_present, "bus: connected");
         self.shared.connections.fetch_add(1, Ordering::Relaxed);
         self.shared.connected.send_replace(true);
         session
+    }
+
+    /// Takes note of whether the broker had kept the session.
+    fn note_session(&mut self, present: bool) {
+        if present {
+            self.shared.resumed.fetch_add(1, Ordering::Relaxed);
+        } else {
+            if self.subscribers.iter().any(|subscriber| subscriber.kept) && self.resume {
+                tracing::warn!(broker = %self.settings.address(), "bus: the broker has forgotten the session: what was published for its subscriptions meanwhile is lost");
+            }
+            self.subscribers.iter_mut().for_each(|subscriber| subscriber.kept = false);
+        }
+        self.resume = self.settings.session_expiry >= Duration::from_secs(1);
     }
 
     fn publish(&self, session: &mut Session, request: Acknowledged) {
@@ -247,43 +261,26 @@ impl Worker {
             return; // Nobody waits for it any more: the caller gave up, and will come again.
         }
         let refusal = if session.close_by.is_some() {
-            Some(failure::closed())
+            Err(failure::closed())
         } else {
-            packet::check(&request.message, self.shared.max_packet()).err()
+            packet::check(&request.message, self.shared.max_packet()).and_then(|()| session.limits.check_acknowledged())
         };
         match refusal {
-            Some(error) => drop(request.answer.send(Err(error))),
-            None => self.send(session, request.message, Some(request.answer)),
-        }
-    }
-
-    fn send(&self, session: &mut Session, message: BusMessage, answer: Option<oneshot::Sender<Result<(), BusError>>>) {
-        let waiting = Waiting::new(&message, answer);
-        let properties = packet::properties(&message);
-        let BusMessage { topic, payload, retain, .. } = message;
-        match session.client.try_publish_with_properties(topic, QoS::AtLeastOnce, retain, payload, properties) {
-            Ok(()) => session.flight.hand(waiting),
-            Err(_) => {
-                if let Some(answer) = waiting.answer {
-                    drop(answer.send(Err(failure::queue_full())));
-                }
-            }
+            Err(error) => drop(request.answer.send(Err(error))),
+            Ok(()) => session.send(request.message, request.correlation, Some(request.answer)),
         }
     }
 
     fn publish_unacknowledged(&self, session: &mut Session, message: BusMessage) {
-        let properties = packet::properties(&message);
-        let BusMessage { topic, payload, retain, .. } = message;
-        match session.client.try_publish_with_properties(topic, QoS::AtMostOnce, retain, payload, properties) {
-            Ok(()) => session.flight.hand_unacknowledged(),
-            Err(_) => drop(self.shared.lost.fetch_add(1, Ordering::Relaxed)),
+        if !session.send_unacknowledged(message, self.shared.max_packet()) {
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     fn obey(&mut self, session: &mut Session, control: Option<Control>) {
         match control {
-            Some(Control::Subscribe(subscriber)) => {
-                subscribe(session, &subscriber);
+            Some(Control::Subscribe(mut subscriber)) => {
+                session.subscribe(&mut subscriber);
                 self.subscribers.push(subscriber);
             }
             Some(Control::Close(done)) => {
@@ -387,11 +384,5 @@ impl Worker {
         while self.unacknowledged.try_recv().is_ok() {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-fn subscribe(session: &mut Session, subscriber: &Subscriber) {
-    if session.client.try_subscribe(subscriber.filter.clone(), QoS::AtLeastOnce).is_ok() {
-        session.flight.hand_subscription(subscriber.number);
     }
 }

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{CLOUDEVENT, connected, message, next, publish_numbered, retained, settings, soon, subscribed, told};
-use parapet_bus_mqtt::{MqttBus, TlsSettings};
+use parapet_bus_mqtt::MqttBus;
 use parapet_contracts::{ErrorKind, Secret, camera::Credentials, ports::bus::BusPort};
 use parapet_testkit::{
     conformance,
@@ -173,64 +173,6 @@ async fn a_message_that_is_too_large_is_rejected_alone() {
         let error = soon("an answer", bus.publish_acknowledged(large)).await.unwrap_err();
         assert_eq!((error.kind, error.code), (ErrorKind::Reject, "too_large"), "{line}: {}", error.text);
         soon("acknowledged", bus.publish_acknowledged(message("parapet/a/alerts", "x"))).await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn tls_checks_the_broker_and_shows_the_client() {
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
-    let authority = |name: &str| {
-        let mut params = CertificateParams::new(vec![]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-    };
-    let (ours, other) = (authority("ours"), authority("other"));
-    let issue = |name: &str, usage| {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.extended_key_usages = vec![usage];
-        let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &ours).unwrap().pem(), key.serialize_pem())
-    };
-    let server = issue("localhost", ExtendedKeyUsagePurpose::ServerAuth);
-    let client = issue("site", ExtendedKeyUsagePurpose::ClientAuth);
-    let broker = Mosquitto::start(
-        &[
-            "cafile {folder}/ca.pem",
-            "certfile {folder}/server.pem",
-            "keyfile {folder}/server.key",
-            "require_certificate true",
-        ],
-        &[
-            ("ca.pem", &ours.pem()),
-            ("other.pem", &other.pem()),
-            ("server.pem", &server.0),
-            ("server.key", &server.1),
-            ("client.pem", &client.0),
-            ("client.key", &client.1),
-        ],
-    );
-    let file = |name: &str| broker.folder().join(name);
-    let with = |ca: &str, host: &str, shows: bool| {
-        let mut s = settings(broker.port(), "site");
-        s.host = host.to_owned();
-        let pair = shows.then(|| (file("client.pem"), file("client.key")));
-        s.tls = Some(TlsSettings { ca_file: Some(file(ca)), client: pair });
-        s
-    };
-    let bus = connected(with("ca.pem", "localhost", true)).await;
-    soon("acknowledged", bus.publish_acknowledged(message("a", "1"))).await.unwrap();
-
-    for (settings, part) in [
-        (with("other.pem", "localhost", true), "invalid peer certificate"),
-        (with("ca.pem", "127.0.0.1", true), "invalid peer certificate"),
-        (with("missing.pem", "localhost", true), "missing.pem"),
-        (with("ca.pem", "localhost", false), "the broker mqtts://localhost"),
-    ] {
-        let bus = MqttBus::connect(settings);
-        let text = told(&bus, part).await;
-        assert!(!bus.is_connected(), "{text}");
     }
 }
 

@@ -1,14 +1,19 @@
-//! The broker in the process: it starts or says why not, keeps retained messages, lets nobody in, and loses nothing.
+//! The broker in the process: it starts or says why not, keeps retained messages, lets in who may come and through what they may do, and
+//! loses nothing.
 #![cfg(feature = "embedded-broker")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod common;
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
 use common::{connected, message, next, publish_numbered, retained, settings, soon, subscribed, told};
-use parapet_bus_mqtt::{BrokerSettings, EmbeddedBroker, EmbeddedUser, MqttBus};
+use parapet_bus_mqtt::{
+    Backoff, BrokerSettings, BusSettings, EmbeddedBroker, EmbeddedUser, MqttBus, Password, PasswordHash, Permissions,
+    ServerTls, TlsSettings,
+};
 use parapet_contracts::{ErrorKind, Secret, camera::Credentials, ports::bus::BusPort};
+use parapet_testkit::{certificates::Authority, conformance};
 
 fn start() -> EmbeddedBroker {
     EmbeddedBroker::start(&anywhere()).unwrap()
@@ -21,7 +26,7 @@ fn anywhere() -> BrokerSettings {
 #[tokio::test]
 async fn it_is_a_bus() {
     let broker = start();
-    parapet_testkit::conformance::bus::check(&MqttBus::connect(settings(broker.address().port(), "site"))).await;
+    conformance::bus::check(&MqttBus::connect(settings(broker.address().port(), "site"))).await;
 }
 
 #[tokio::test]
@@ -108,34 +113,129 @@ fn everybody_from_elsewhere_is_not_let_in_unless_told() {
     assert!(error.text.contains("0.0.0.0") && error.text.contains("users"), "{}", error.text);
 }
 
+fn user(name: &str, password: &str, publish: &[&str], subscribe: &[&str]) -> EmbeddedUser {
+    let filters = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    EmbeddedUser {
+        name: name.into(),
+        password: Password::Hashed(PasswordHash::of(password).unwrap()),
+        permissions: Permissions { publish: filters(publish), subscribe: filters(subscribe) },
+    }
+}
+
+fn of(name: &str, password: &str, settings: BusSettings) -> BusSettings {
+    let credentials = Credentials { username: Secret::new(name), password: Secret::new(password) };
+    BusSettings { credentials: Some(credentials), ..settings }
+}
+
 #[tokio::test]
 async fn only_users_with_the_right_password_get_in() {
-    let users = vec![EmbeddedUser {
-        name: "site".into(),
-        password: Secret::new("s3cret"),
-        publish_below: Some("parapet/a/".into()),
-    }];
+    let users = vec![user("site", "s3cret", &["parapet/a/#"], &[])];
     let broker = EmbeddedBroker::start(&BrokerSettings { users, ..anywhere() }).unwrap();
-    let with = |password: Option<&str>| {
-        let mut s = settings(broker.address().port(), "site");
-        s.credentials = password.map(|p| Credentials { username: Secret::new("site"), password: Secret::new(p) });
-        s
-    };
-    for wrong in [None, Some("canary")] {
-        let bus = MqttBus::connect(with(wrong));
+    let plain = || settings(broker.address().port(), "site");
+    for wrong in [plain(), of("site", "canary", plain()), of("other", "s3cret", plain())] {
+        let bus = MqttBus::connect(wrong);
         let text = told(&bus, "password").await;
         assert!(!text.contains("canary"), "{text}");
     }
-    let bus = connected(with(Some("s3cret"))).await;
+    let bus = connected(of("site", "s3cret", plain())).await;
     soon("acknowledged", bus.publish_acknowledged(message("parapet/a/alerts", "1"))).await.unwrap();
     let error = soon("an answer", bus.publish_acknowledged(message("parapet/b/alerts", "1"))).await.unwrap_err();
     assert_eq!((error.kind, error.code), (ErrorKind::Reject, "refused"));
     assert!(error.text.contains("0x87"), "{}", error.text);
 
-    let mut elsewhere = with(Some("s3cret"));
+    let mut elsewhere = of("site", "s3cret", plain());
     elsewhere.last_will = Some(retained("parapet/b/status", "offline"));
     let text = told(&MqttBus::connect(elsewhere), "refused the connection").await;
     assert!(text.contains("not authorised"), "{text}");
+}
+
+#[tokio::test]
+async fn a_user_reads_what_is_allowed_and_nothing_else() {
+    let users =
+        vec![user("site", "s3cret", &["#"], &["#"]), user("reader", "r", &[], &["parapet/a/+/status", "doors/#"])];
+    let broker = EmbeddedBroker::start(&BrokerSettings { users, ..anywhere() }).unwrap();
+    let port = broker.address().port();
+    let site = connected(of("site", "s3cret", settings(port, "site"))).await;
+    let reader = connected(of("reader", "r", settings(port, "reader"))).await;
+    for filter in ["#", "parapet/#", "parapet/b/x/status", "$share/g/parapet/#", "doors/../x"] {
+        let mut refused = reader.subscribe(filter).await.unwrap();
+        let outcome = soon("an answer", refused.ready()).await;
+        if filter.starts_with("doors/") {
+            assert_eq!(outcome, Ok(()));
+        } else {
+            let error = outcome.unwrap_err();
+            assert!(error.kind == ErrorKind::Reject && error.text.contains("0x87"), "{filter}: {}", error.text);
+        }
+    }
+    let mut status = subscribed(&reader, "parapet/a/+/status").await;
+    soon("acknowledged", site.publish_acknowledged(message("parapet/a/x/alerts", "1"))).await.unwrap();
+    soon("acknowledged", site.publish_acknowledged(message("parapet/a/x/status", "2"))).await.unwrap();
+    assert_eq!(&next(&mut status).await.payload[..], b"2");
+    let error = soon("an answer", reader.publish_acknowledged(message("parapet/a/x/status", "3"))).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Reject);
+}
+
+/// A broker with TLS, whose clients must show a certificate when `asks` is true; and how to be its client.
+fn with_tls(folder: &std::path::Path, asks: bool) -> (EmbeddedBroker, impl Fn(&str, bool) -> BusSettings) {
+    let (ours, other) = (Authority::new("ours"), Authority::new("other"));
+    let (server, client) = (ours.server(&["localhost"]), ours.client("site"));
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    file("other.pem", &other.certificate());
+    let pair = (file("client.pem", &client.certificate), file("client.key", &client.key));
+    let tls = ServerTls {
+        cert_file: file("server.pem", &server.certificate),
+        key_file: file("server.key", &server.key),
+        client_ca_file: Some(file("ca.pem", &ours.certificate())).filter(|_| asks),
+    };
+    let users = vec![user("site", "s3cret", &["#"], &["#"])];
+    let broker = EmbeddedBroker::start(&BrokerSettings { users, tls: Some(tls), ..anywhere() }).unwrap();
+    let (port, folder) = (broker.address().port(), folder.to_owned());
+    let client = move |ca: &str, shows: bool| BusSettings {
+        host: "localhost".into(),
+        tls: Some(TlsSettings { ca_file: Some(folder.join(ca)), client: shows.then(|| pair.clone()) }),
+        ..of("site", "s3cret", settings(port, "site"))
+    };
+    (broker, client)
+}
+
+#[tokio::test]
+async fn with_tls_it_shows_who_it_is_and_can_ask_who_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (broker, client) = with_tls(folder.path(), true);
+    let bus = connected(client("ca.pem", true)).await;
+    soon("acknowledged", bus.publish_acknowledged(message("a", "1"))).await.unwrap();
+    told(&MqttBus::connect(client("other.pem", true)), "invalid peer certificate").await;
+    told(&MqttBus::connect(client("ca.pem", false)), "the broker mqtts://localhost").await;
+    // Without TLS there is nobody at that port, and a user is wanted at the one behind it.
+    let plain = BusSettings { tls: None, host: "127.0.0.1".into(), ..client("ca.pem", false) };
+    told(&MqttBus::connect(plain), "the broker mqtt://127.0.0.1").await;
+    told(&MqttBus::connect(settings(broker.inside().port(), "other")), "password").await;
+    assert!(broker.inside().ip().is_loopback() && broker.inside() != broker.address());
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_shake_hands_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let (broker, client) = with_tls(folder.path(), false);
+    let silent: Vec<_> = (0..20).map(|_| std::net::TcpStream::connect(broker.address()).unwrap()).collect();
+    let bus = connected(client("ca.pem", false)).await;
+    conformance::bus::check(&bus).await;
+    drop(silent);
+}
+
+#[test]
+fn a_certificate_that_can_not_be_read_is_told_with_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("server.pem");
+    std::fs::write(&file, "canary, and no certificate").unwrap();
+    let tls = ServerTls { cert_file: file.clone(), key_file: file, client_ca_file: None };
+    let error = EmbeddedBroker::start(&BrokerSettings { tls: Some(tls), ..anywhere() }).unwrap_err();
+    assert!(error.kind == ErrorKind::Fatal && error.text.contains("server.pem"), "{}", error.text);
+    assert!(!error.text.contains("canary"), "{}", error.text);
 }
 
 #[tokio::test]
@@ -181,4 +281,16 @@ async fn a_message_that_is_too_large_is_rejected_alone() {
     assert_eq!((error.kind, error.code), (ErrorKind::Reject, "too_large"));
     soon("acknowledged", bus.publish_acknowledged(message("a", "x"))).await.unwrap();
     assert_eq!(bus.connections(), 1);
+}
+
+#[tokio::test]
+async fn two_clients_with_one_id_are_told_so() {
+    let broker = start();
+    // The first one does not come back at once: the two would throw each other out for ever.
+    let backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_secs(600) };
+    let first = connected(BusSettings { backoff, ..settings(broker.address().port(), "site") }).await;
+    let second = connected(settings(broker.address().port(), "site")).await;
+    told(&first, "another client connected with the same client id").await;
+    soon("acknowledged", second.publish_acknowledged(message("a", "1"))).await.unwrap();
+    assert_eq!((first.connections(), second.connections()), (1, 1));
 }

@@ -17,9 +17,9 @@ use parapet_contracts::{
 use parapet_entra::{EntraTokens, Identity};
 use parapet_sink_kafka::{KafkaSettings, KafkaSink, KafkaTls, Login};
 use parapet_testkit::{
-    EntraServer, Kafka, KafkaOptions, Wire,
+    EntraServer, Kafka, KafkaOptions,
     entra::{CLIENT, SECRET, TENANT},
-    kafka::KafkaRecord,
+    kafka::{KafkaRecord, KafkaWire},
     wait::until_async,
 };
 
@@ -157,7 +157,7 @@ async fn records_arrive_encrypted_with_keys_and_headers_and_in_order_and_strange
 #[tokio::test(flavor = "multi_thread")]
 async fn what_brokers_refuse_is_told_apart_and_what_is_missing_is_waited_for() {
     // As Event Hubs do: larger requests and silent connections are hung up on.
-    let wire = Wire::new();
+    let wire = KafkaWire::new();
     wire.largest_request(1_046_528);
     wire.hang_up_after(Duration::from_millis(1_500));
     let kafka = Kafka::start_behind(Some(&wire), KafkaOptions::default());
@@ -218,7 +218,7 @@ async fn nothing_is_lost_when_the_broker_is_killed_and_only_what_was_on_its_way_
     const COUNT: u64 = 600;
     const WINDOW: usize = 40;
     const KILLS: usize = 3;
-    let wire = Arc::new(Wire::new());
+    let wire = Arc::new(KafkaWire::new());
     let mut kafka = Kafka::start_behind(Some(&wire), KafkaOptions::default());
     kafka.topic("events", 3, &[]);
     let settings = KafkaSettings { timeout: Duration::from_secs(4), ..settings(&kafka, "events") };

@@ -1,16 +1,7 @@
 //! The bridge on a real mosquitto: order, refusals, a broker that is killed and forgets its sessions.
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    collections::BTreeSet,
-    io::{Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use parapet_bus_mqtt::{Backoff, BusSettings, MqttBus, Subscription};
 use parapet_contracts::{
@@ -20,7 +11,7 @@ use parapet_contracts::{
     ports::{sink::SinkPort, store::OutboxItem},
 };
 use parapet_sink_mqtt::{Form, MqttSink};
-use parapet_testkit::{Mosquitto, conformance::samples, mosquitto::password_file};
+use parapet_testkit::{Mosquitto, Wire, conformance::samples, mosquitto::password_file};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -136,43 +127,6 @@ async fn an_accelerators_readers_get_alerts_and_detections_on_its_topics() {
     assert_eq!(next(&mut heard).await.topic, "newDetection");
 }
 
-/// A wire to the broker on which its answers can be lost.
-struct Wire {
-    port: u16,
-    mute: Arc<AtomicBool>,
-}
-
-impl Wire {
-    fn to(broker: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (port, mute) = (listener.local_addr().unwrap().port(), Arc::new(AtomicBool::new(false)));
-        let muted = Arc::clone(&mute);
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                // A broker that is away hangs up.
-                let Ok(broker) = TcpStream::connect(("127.0.0.1", broker)) else { continue };
-                let (up, down) = (client.try_clone().unwrap(), broker.try_clone().unwrap());
-                let muted = Arc::clone(&muted);
-                std::thread::spawn(move || carry(up, broker, None));
-                std::thread::spawn(move || carry(down, client, Some(&muted)));
-            }
-        });
-        Self { port, mute }
-    }
-}
-
-/// Carries bytes until either side ends; what comes while it is mute is lost.
-fn carry(mut from: TcpStream, mut to: TcpStream, mute: Option<&AtomicBool>) {
-    let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        let lost = mute.is_some_and(|mute| mute.load(Ordering::Acquire));
-        if !lost && to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
-    }
-    drop((from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both)));
-}
-
 /// Fault 20: the broker is killed again and again, without persistence, so that each time it forgets all sessions, and its last answers are
 /// lost. Whoever calls sends again what was not acknowledged, as the pump does. The broker's own log, which outlives it, is the witness.
 #[tokio::test(flavor = "multi_thread")]
@@ -181,20 +135,20 @@ async fn nothing_is_lost_when_the_broker_comes_back_without_its_sessions() {
     const KILLS: u128 = 6;
     let mut broker = Mosquitto::start(&[], &[]);
     let wire = Wire::to(broker.port());
-    let sink = MqttSink::connect(settings(wire.port, "bridge"), String::new(), Form::CloudEvents);
+    let sink = MqttSink::connect(settings(wire.port(), "bridge"), String::new(), Form::CloudEvents);
     let (mut sent, mut kills) = (0, 0);
     while sent < COUNT {
         ready(&sink).await;
         let items: Vec<_> = (sent..(sent + 50).min(COUNT)).map(|n| item(n, &format!("t/{n}/"))).collect();
         let fates = if kills < KILLS && sent >= kills * 50 {
             kills += 1;
-            wire.mute.store(true, Ordering::Release);
+            wire.mute(true);
             let kill = async {
                 let arrived = format!("'t/{}/'", sent + 2);
                 let received = || broker.log().contains(&arrived);
                 parapet_testkit::wait::until_async("some have arrived", DEADLINE, received).await;
                 broker.kill();
-                wire.mute.store(false, Ordering::Release);
+                wire.mute(false);
             };
             let (fates, ()) = tokio::join!(sink.send(&items), kill);
             broker.restart();

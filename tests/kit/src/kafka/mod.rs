@@ -3,6 +3,7 @@
 
 mod certificates;
 mod reader;
+mod wire;
 
 use std::{
     fs,
@@ -15,9 +16,9 @@ use tempfile::TempDir;
 
 pub use certificates::Certificates;
 pub use reader::KafkaRecord;
+pub use wire::KafkaWire;
 
 use crate::{
-    Wire,
     azurite::cache,
     command::{end, tell},
     mosquitto::free_port,
@@ -67,11 +68,11 @@ impl Kafka {
     ///
     /// # Panics
     /// As [`Kafka::start`].
-    pub fn start_behind(wire: Option<&Wire>, options: KafkaOptions) -> Self {
+    pub fn start_behind(wire: Option<&KafkaWire>, options: KafkaOptions) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|e| panic!("no temporary folder for Kafka: {e}"));
         Certificates::make().write(folder.path());
         let (port, inner_port) = (free_port(), free_port());
-        let advertised = wire.map_or(port, Wire::port);
+        let advertised = wire.map_or(port, KafkaWire::port);
         let mut kafka = Self { folder, port, advertised, inner_port, options, child: None };
         kafka.configure(free_port());
         kafka.format();

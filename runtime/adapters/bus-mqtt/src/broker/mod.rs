@@ -1,48 +1,56 @@
 //! A broker in the process, for a site on one box: rmqtt, on threads of its own.
 //!
 //! It promises to be there when [`EmbeddedBroker::start`] returns, or to say why not; to bind to loopback unless told
-//! otherwise; to let nobody in from elsewhere without a user; and to leave nothing behind when it stops. MQTT 5, 3.1.1 and
+//! otherwise in words; to let nobody in from elsewhere without a user; to let a user do what was allowed and nothing else; and to leave
+//! nothing behind when it stops. MQTT 5, 3.1.1 and
 //! 3.1 share one port. Why rmqtt: `docs/decisions/0003-embedded-broker.md`.
 //!
 //! Its limits:
 //! - Retained messages, sessions and queues live in memory only.
 //! - A subscriber that lags by more than 10,000 messages misses some, also with QoS 1.
-//! - No TLS here, and every user may read everything. A site that others reach over a network wants a broker of its own.
+//! - With TLS, the broker behind it is a port of its own that programs on this machine reach without TLS; they need a user as others do.
+//! - Its certificate is read when it starts, and it has no enhanced authentication.
+//!
+//! `docs/decisions/0003-embedded-broker.md` has what it does otherwise than the standard says.
 
-use std::{fmt, io, net::SocketAddr, num::NonZeroU16, sync::mpsc, thread::JoinHandle, time::Duration};
+use std::{fmt, net::SocketAddr, sync::mpsc, thread::JoinHandle, time::Duration};
 
-use async_trait::async_trait;
-use parapet_contracts::{ErrorKind, ports::bus::BusError};
-use rmqtt::{
-    context::ServerContext,
-    hook::Type,
-    net::{Builder, Listener},
-    retain::{DefaultRetainStorage, RetainStorage},
-    server::MqttServer,
-    types::{Retain, TopicFilter, TopicName},
-};
-use tokio::sync::oneshot;
+use parapet_contracts::ports::bus::BusError;
+use rmqtt::{context::ServerContext, hook::Type, server::MqttServer};
+use tokio::{net::TcpListener, sync::oneshot};
+use tokio_rustls::TlsAcceptor;
 
 mod access;
+mod listener;
+mod password;
+mod permission;
+mod retained;
+mod sharing;
+mod tls_front;
 
-pub use access::EmbeddedUser;
+pub use access::{EmbeddedUser, Password};
+pub use password::{NoHash, PasswordHash};
+pub use permission::Permissions;
+pub use tls_front::ServerTls;
+
 use access::Users;
+use listener::{bind, fatal, guard, why_not_bound};
+use retained::Retained;
+use sharing::Sharing;
 
-/// Messages that wait for one subscriber at most.
-const LAG: usize = 10_000;
-/// Messages of one client that wait for their acknowledgement, in each direction.
-const IN_FLIGHT: NonZeroU16 = NonZeroU16::MIN.saturating_add(255);
-/// How long a client may take to send its CONNECT packet.
-const HANDSHAKE: Duration = Duration::from_secs(5);
 /// How long connections may take to end.
 const STOP: Duration = Duration::from_secs(2);
+/// Where the broker listens when TLS stands before it.
+const BEHIND: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 /// How to run the broker.
 #[derive(Debug, Clone)]
 pub struct BrokerSettings {
     /// Where it listens. Port 0: any free one. Default: 127.0.0.1:1883.
     pub listen: SocketAddr,
-    /// Who may connect. Empty: everybody who reaches it.
+    /// TLS for whoever comes there.
+    pub tls: Option<ServerTls>,
+    /// Who may connect. Empty: everybody who reaches it, and everything.
     pub users: Vec<EmbeddedUser>,
     /// Allow an address that is not loopback without users: for a network that is closed by other means.
     pub anonymous_beyond_loopback: bool,
@@ -56,6 +64,7 @@ impl Default for BrokerSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 1883)),
+            tls: None,
             users: Vec::new(),
             anonymous_beyond_loopback: false,
             max_connections: 256,
@@ -67,6 +76,7 @@ impl Default for BrokerSettings {
 /// A running broker. Dropping it stops it.
 pub struct EmbeddedBroker {
     address: SocketAddr,
+    inside: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -102,9 +112,9 @@ impl EmbeddedBroker {
             })
             .map_err(|e| fatal(format!("the embedded broker has no thread: {e}")))?;
         match told.recv() {
-            Ok(Ok(address)) => {
-                tracing::info!(%address, "bus: the embedded broker listens");
-                Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+            Ok(Ok((address, inside))) => {
+                tracing::info!(%address, tls = inside != address, "bus: the embedded broker listens");
+                Ok(Self { address, inside, stop: Some(stop), thread: Some(thread) })
             }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(fatal("the embedded broker ended while it started".to_owned())),
@@ -114,6 +124,11 @@ impl EmbeddedBroker {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where this process finds it without TLS; on this machine alone when it has TLS, else as [`address`](Self::address).
+    pub fn inside(&self) -> SocketAddr {
+        self.inside
     }
 
     /// False when it has ended by itself: it must be started again.
@@ -145,13 +160,13 @@ impl Drop for EmbeddedBroker {
     }
 }
 
-/// Runs the broker until it is told to stop. Tells the address once it is bound: connections wait in the kernel from then on.
+/// Runs the broker until it is told to stop. Tells the addresses once they are bound: connections wait in the kernel from then on.
 async fn run(
     settings: &BrokerSettings,
-    tell: &mpsc::SyncSender<Result<SocketAddr, BusError>>,
+    tell: &mpsc::SyncSender<Result<(SocketAddr, SocketAddr), BusError>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let (server, address) = match prepare(settings).await {
+    let Prepared { server, front, inside } = match prepare(settings).await {
         Ok(prepared) => prepared,
         Err(error) => {
             // Nobody listens only when the one who starts it is gone.
@@ -159,104 +174,67 @@ async fn run(
             return;
         }
     };
-    if tell.send(Ok(address)).is_err() {
+    let address = front.as_ref().map_or(inside, |front| front.address);
+    if tell.send(Ok((address, inside))).is_err() {
         return;
     }
+    let tls = async {
+        match front {
+            Some(front) => tls_front::serve(front.listener, front.acceptor, inside, settings.max_connections).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         ended = server.run() => tracing::error!(%address, ?ended, "bus: the embedded broker ended by itself"),
+        () = tls => tracing::error!(%address, "bus: TLS before the embedded broker ended by itself"),
         _ = stopped => {}
     }
 }
 
-async fn prepare(settings: &BrokerSettings) -> Result<(MqttServer, SocketAddr), BusError> {
+struct Prepared {
+    server: MqttServer,
+    front: Option<Front>,
+    /// Where the broker itself listens.
+    inside: SocketAddr,
+}
+
+/// TLS before the broker.
+struct Front {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    address: SocketAddr,
+}
+
+async fn prepare(settings: &BrokerSettings) -> Result<Prepared, BusError> {
+    let front = match &settings.tls {
+        Some(tls) => Some(front(settings, tls).await?),
+        None => None,
+    };
     // A busy machine is the normal case at a site: no client is turned away for the load.
     let context = ServerContext::new()
         .busy_check_enable(false)
         .mqtt_max_sessions(isize::try_from(settings.max_connections).unwrap_or(isize::MAX))
         .build()
         .await;
-    *context.extends.retain_mut().await = Box::new(Retained(DefaultRetainStorage::new()));
+    *context.extends.retain_mut().await = Box::new(Retained::new());
+    *context.extends.shared_subscription_mut().await = Box::new(Sharing::default());
     if !settings.users.is_empty() {
         let hooks = context.extends.hook_mgr().register();
-        for kind in [Type::ClientAuthenticate, Type::MessagePublishCheckAcl] {
-            hooks.add(kind, Box::new(Users::new(&settings.users))).await;
+        let users = Users::new(&settings.users);
+        for kind in [Type::ClientAuthenticate, Type::MessagePublishCheckAcl, Type::ClientSubscribeCheckAcl] {
+            hooks.add(kind, Box::new(users.clone())).await;
         }
         hooks.start().await;
     }
-    let (listener, address) = bind(settings).map_err(|e| fatal(why_not_bound(settings.listen, &e)))?;
-    Ok((MqttServer::new(context).listener_by_id(listener, 1).build(), address))
+    let listen = if front.is_some() { SocketAddr::from(BEHIND) } else { settings.listen };
+    let (listener, inside) = bind(settings, listen)?;
+    Ok(Prepared { server: MqttServer::new(context).listener_by_id(listener, 1).build(), front, inside })
 }
 
-fn bind(settings: &BrokerSettings) -> rmqtt::Result<(Listener, SocketAddr)> {
-    let listener = Builder::new()
-        .name("embedded")
-        .laddr(settings.listen)
-        // So that it can start again at once; it does not allow two listeners on one port.
-        .reuseaddr(Some(true))
-        .nodelay(true)
-        .allow_anonymous(settings.users.is_empty())
-        .max_packet_size(settings.max_packet_size)
-        .max_inflight(IN_FLIGHT)
-        .max_mqueue_len(LAG)
-        .handshake_timeout(HANDSHAKE)
-        // Zero: what is retained stays until it is replaced.
-        .message_expiry_interval(Duration::ZERO)
-        .bind()?
-        .tcp()?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
-}
-
-fn fatal(text: String) -> BusError {
-    BusError { kind: ErrorKind::Fatal, code: "refused", text }
-}
-
-/// Nobody from elsewhere gets in without a user.
-fn guard(settings: &BrokerSettings) -> Result<(), BusError> {
-    let address = settings.listen;
-    if address.ip().is_loopback() || !settings.users.is_empty() || settings.anonymous_beyond_loopback {
-        return Ok(());
-    }
-    Err(fatal(format!(
-        "the embedded broker would let everybody in at {address}: give it users, or bind it to 127.0.0.1, or allow anonymous clients explicitly"
-    )))
-}
-
-fn why_not_bound(address: SocketAddr, error: &rmqtt::Error) -> String {
-    let what = match error.downcast_ref::<io::Error>().map(io::Error::kind) {
-        Some(io::ErrorKind::AddrInUse) => format!(
-            "the port is in use. Stop what listens there (`ss -ltnp 'sport = :{}'` shows it), choose another port, or use that broker by its address",
-            address.port()
-        ),
-        Some(io::ErrorKind::PermissionDenied) => "ports below 1024 need privileges; choose another port".to_owned(),
-        Some(io::ErrorKind::AddrNotAvailable) => "this machine doesn't have that address".to_owned(),
-        _ => error.to_string(),
-    };
-    format!("the embedded broker can't listen at {address}: {what}")
-}
-
-/// Retained messages in memory: rmqtt has the tree, but leaves using it to a plugin.
-struct Retained(DefaultRetainStorage);
-
-#[async_trait]
-impl RetainStorage for Retained {
-    fn enable(&self) -> bool {
-        true
-    }
-
-    async fn set(&self, topic: &TopicName, retain: Retain, expiry: Option<Duration>) -> rmqtt::Result<()> {
-        self.0.set_with_timeout(topic, retain, expiry.filter(|expiry| !expiry.is_zero())).await
-    }
-
-    async fn get(&self, filter: &TopicFilter) -> rmqtt::Result<Vec<(TopicName, Retain)>> {
-        self.0.get_message(filter).await
-    }
-
-    async fn count(&self) -> isize {
-        self.0.count().await
-    }
-
-    async fn max(&self) -> isize {
-        self.0.max().await
-    }
+async fn front(settings: &BrokerSettings, tls: &ServerTls) -> Result<Front, BusError> {
+    let acceptor = tls.acceptor().map_err(|why| fatal(format!("the embedded broker has no TLS: {why}")))?;
+    let untaken = |e: std::io::Error| why_not_bound(settings.listen, Some(e.kind()), &e.to_string());
+    let listener = TcpListener::bind(settings.listen).await.map_err(untaken)?;
+    let address = listener.local_addr().map_err(untaken)?;
+    Ok(Front { listener, acceptor, address })
 }

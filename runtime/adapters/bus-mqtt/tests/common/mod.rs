@@ -35,7 +35,8 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 pub async fn connected(settings: BusSettings) -> MqttBus {
     let bus = MqttBus::connect(settings);
-    soon("connected", bus.connection_changed(false)).await;
+    let connected = tokio::time::timeout(DEADLINE, bus.connection_changed(false)).await;
+    assert!(connected.is_ok(), "not connected within {DEADLINE:?}: {:?}", bus.last_error());
     bus
 }
 
