@@ -16,6 +16,7 @@ pub mod lines;
 pub mod probe;
 pub mod process;
 pub mod reload;
+mod remote;
 pub mod secrets;
 pub mod sinks;
 pub mod telemetry;

@@ -25,6 +25,7 @@ use crate::{
     home_assistant,
     http::{self, AppState},
     reload::ReloadBoard,
+    remote,
     secrets::SiteSecrets,
     telemetry::{AlertTraces, Metrics},
 };
@@ -92,6 +93,7 @@ impl SiteProcess {
             let state = AppState { site, metrics, folder, reload, backups, snapshots, live, viewers, secrets };
             let mut children = vec![by_itself];
             children.extend(home_assistant);
+            children.extend(remote::child(&state, &state.site.links().journal));
             children.push(http_child(listener, state));
             children
         })

@@ -8,6 +8,7 @@ mod follow;
 mod kafka;
 mod keeping;
 mod mail;
+mod remote;
 mod rule;
 mod sink;
 mod uploader;
@@ -33,6 +34,7 @@ pub use follow::{Again, Crop, Follow};
 pub use kafka::{KafkaCompression, KafkaLogin, KafkaMechanism, KafkaSinkConfig};
 pub use keeping::{BackupConfig, EvidenceConfig, Keeping, RecordConfig, RecordMode, RecordingsConfig};
 pub use mail::{Digest, Encryption, Hold, Mailbox, SmtpSinkConfig};
+pub use remote::{RemoteClient, RemoteCommand};
 pub use rule::{
     Action, Alerting, ClipSpan, Condition, Escalate, Period, Reads, Rule, RuleBody, RuleZone, Stream, StreamSource,
     Table,
@@ -85,6 +87,8 @@ pub struct Site {
     pub http: SocketAddr,
     /// How Home Assistant is told of the site.
     pub home_assistant: Option<HomeAssistant>,
+    /// Who may command over MQTT, by name.
+    pub remote: BTreeMap<String, RemoteClient>,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// The shared library of ONNX Runtime, when it is not where it is looked for.

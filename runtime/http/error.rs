@@ -15,6 +15,16 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// A stable word.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What is wrong, for people.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// There is no such thing.
     pub fn not_found(what: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, code: "not_found", detail: what.into() }

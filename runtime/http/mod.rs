@@ -6,7 +6,7 @@
 mod alert_list;
 mod alerts;
 mod backups;
-mod error;
+pub(crate) mod error;
 mod events;
 mod evidence;
 mod guard;
@@ -19,7 +19,7 @@ mod range;
 mod recordings;
 mod rule;
 mod server;
-mod silences;
+pub(crate) mod silences;
 mod site;
 mod snapshot;
 mod streams;

@@ -6,6 +6,7 @@
 //! parapet/<site>/cameras/<id>/status       retained: how the camera is
 //! parapet/<site>/models/<id>/status        retained: how the model is
 //! parapet/<site>/alerts                    alerts, QoS 1
+//! parapet/<site>/command/<name>            requests to the site (MQTT 5, 4.10), when it takes any; the answer goes where the request says
 //! parapet/<site>/status                    retained: how the site is; `offline` is its last will
 //! ```
 
@@ -168,6 +169,16 @@ pub fn errors(site: &SiteId) -> String {
 /// Where it goes that there is a file of evidence, when an uploader sends it.
 pub fn evidence(site: &SiteId) -> String {
     format!("{ROOT}/{site}/evidence")
+}
+
+/// The filter for what others ask the site to do: `parapet/<site>/command/<name>`.
+pub fn filter_commands(site: &SiteId) -> String {
+    format!("{ROOT}/{site}/command/+")
+}
+
+/// What topics of answers begin with that lie among the site's own.
+pub fn answers(site: &SiteId) -> String {
+    format!("{ROOT}/{site}/answers/")
 }
 
 /// The filter for everything that a site publishes.

@@ -80,6 +80,7 @@ pub(crate) fn site(
     });
     super::secrets(document, raw.secrets, dir);
     let home_assistant = raw.home_assistant.map(|raw| home_assistant(document, raw));
+    let remote = super::remote(document, raw.remote);
     let id = id?;
     let retention = &raw.store.retention;
     Some(Site {
@@ -120,6 +121,7 @@ pub(crate) fn site(
         bus: bus?,
         http,
         home_assistant,
+        remote,
         telemetry,
         onnxruntime,
         schedules: schedules(document, raw.schedules),

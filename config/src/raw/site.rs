@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Id, Level, PathText, RawBus, RawHomeAssistant, RawPeriod, RawSecrets, Text, Zone};
+use super::{Address, Id, Level, PathText, RawBus, RawHomeAssistant, RawPeriod, RawRemote, RawSecrets, Text, Zone};
 use crate::units::{Size, Span};
 
 /// The site as a whole: who it is, where it keeps things, where it listens. A change of it takes effect at the next start.
@@ -38,6 +38,9 @@ pub(crate) struct RawSite {
     pub http: RawHttp,
     /// Lets Home Assistant find the site by itself. Nothing is told when absent.
     pub home_assistant: Option<RawHomeAssistant>,
+    /// Remote control over MQTT.
+    #[serde(default)]
+    pub remote: RawRemote,
     /// Where `${…}` takes values from. A change takes effect at once.
     #[serde(default)]
     pub secrets: RawSecrets,
