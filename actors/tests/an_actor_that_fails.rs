@@ -188,7 +188,7 @@ async fn an_actor_that_fails_at_every_start_is_tried_slowly_and_says_so() {
     let failed_at = failed_at.expect("its state is FAILED");
     assert!(failed_at < Duration::from_secs(60), "FAILED only after {failed_at:?}");
     let within =
-        |from: Duration| restarts.iter().filter(|at| (from..from + Duration::from_secs(60)).contains(at)).count();
+        |from: Duration| restarts.iter().filter(|at| (from..from + Duration::from_secs(60)).contains(*at)).count();
     let quick = restarts.iter().filter(|at| **at <= failed_at).count();
     assert_eq!(quick, 5, "{restarts:?}");
     assert!(restarts.iter().filter(|at| **at < failed_at).all(|at| within(*at) <= 6), "{restarts:?}");
