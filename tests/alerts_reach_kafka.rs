@@ -1,6 +1,6 @@
 //! A site's alerts reach Event Hubs as they are: requests have a bound, answers are held back, silent connections are closed, the link is cut, and
 //! the site is killed. What can never arrive is a dead letter, and no other way out notices.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod support;
 

@@ -109,7 +109,7 @@ fn alert_clip_and_hash_arrive_after_the_network_was_cut_and_the_site_was_killed(
     let records = kafka.wait_for("Kafka has the alert, and both files", "alerts", 2 * MINUTE, |held| {
         about::<EvidenceEvent>(held, "io.parapet.evidence.v1", "alert", &id).len() >= 2
     });
-    assert_eq!(about::<Alert>(&records, alert_type, "id", &id), [alert.clone()]);
+    assert_eq!(about::<Alert>(&records, alert_type, "id", &id), std::slice::from_ref(&alert));
     assert!(records.iter().all(|record| record.key == "perimeter"), "{records:?}");
     let updates: Vec<AlertUpdate> = about(&records, "io.parapet.alert-update.v1", "alert", &id);
     let clip = updates.iter().find_map(|update| update.evidence.clone()).expect("the record of the clip");
