@@ -16,7 +16,7 @@ use std::{
 
 use parapet_actors::model::ModelKeeper;
 use parapet_config::Model;
-use parapet_contracts::ModelId;
+use parapet_contracts::{ModelId, hex};
 use parapet_vision::OnnxSummary;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -184,7 +184,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 fn sha256(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     io::copy(&mut fs::File::open(path)?, &mut hash)?;
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod capacity;
 pub mod cli;
 mod demo;
 pub mod engine;
+mod entra;
 pub mod faults;
 mod home_assistant;
 pub mod http;

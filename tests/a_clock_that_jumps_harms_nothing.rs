@@ -6,11 +6,7 @@
 mod proof;
 mod support;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::PathBuf, time::Duration};
 
 use parapet_testkit::{RunningSite, bad_http::Manner, pace::Count, wait::until};
 use proof::Oracle;
@@ -32,14 +28,7 @@ fn restarts(node: &Value) -> u64 {
 
 #[test]
 fn a_jump_restarts_no_actor_and_makes_nothing_too_old() {
-    let mut oracle = Oracle::new("");
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("runtime/demo/assets");
-    oracle
-        .folder
-        .copy(&assets.join("scout.onnx"), "models/scout.onnx")
-        .copy(&assets.join("walkway.mp4"), "media/walkway.mp4")
-        .file("models/scout.yaml", "file: models/scout.onnx\nmin_score: 0.5\n")
-        .file("cameras/walk.yaml", "source: media/walkway.mp4\nrepeat: true\nfps: 5fps\nmodels: [scout]\n");
+    let mut oracle = Oracle::with_a_walk();
     let hook = fs::read_to_string(oracle.folder.path().join("uploaders/hook.yaml")).unwrap();
     oracle.folder.file("uploaders/hook.yaml", &format!("{hook}time_to_live: 30m\n"));
     oracle.hook.usually(Some(Manner::Answer(503, String::new())));

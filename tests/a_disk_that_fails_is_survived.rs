@@ -183,14 +183,7 @@ fn resident(site: &RunningSite) -> f64 {
 
 #[test]
 fn syncs_that_stall_hold_up_no_camera_and_memory_stays_bounded() {
-    let mut oracle = Oracle::new("");
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("runtime/demo/assets");
-    oracle
-        .folder
-        .copy(&assets.join("scout.onnx"), "models/scout.onnx")
-        .copy(&assets.join("walkway.mp4"), "media/walkway.mp4")
-        .file("models/scout.yaml", "file: models/scout.onnx\nmin_score: 0.5\n")
-        .file("cameras/walk.yaml", "source: media/walkway.mp4\nrepeat: true\nfps: 5fps\nmodels: [scout]\n");
+    let mut oracle = Oracle::with_a_walk();
     let data = oracle.folder.path().join("data");
     fs::create_dir(&data).unwrap();
     let disk = ForgetfulDisk::mount(&data).expect("a file system over /dev/fuse");

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use parapet_config::{Model, SiteConfig};
-use parapet_contracts::{ModelId, status::Health};
+use parapet_contracts::{ModelId, hex, status::Health};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -38,8 +38,7 @@ pub(crate) struct Kept {
 }
 
 fn fingerprint(model: &Model) -> String {
-    let digest = Sha256::digest(format!("{model:?}"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(format!("{model:?}")))
 }
 
 /// The canaries that were sent back before the process began.

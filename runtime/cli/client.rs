@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use parapet_contracts::ports::probe::NoProbe;
+use parapet_contracts::{ports::probe::NoProbe, root_cause};
 use serde::de::DeserializeOwned;
 
 /// Which site to ask.
@@ -132,12 +132,4 @@ impl Client {
 
 fn read<T: DeserializeOwned>(path: &str, body: &str) -> anyhow::Result<T> {
     serde_json::from_str(body).with_context(|| format!("{path} answered something else than expected"))
-}
-
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

@@ -12,14 +12,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parapet_config::{EntraConfig, NoSecret, SecretProvider, SecretSettings, VaultSettings};
+use parapet_config::{NoSecret, SecretProvider, SecretSettings, VaultSettings};
 use parapet_contracts::Timestamp;
-use parapet_entra::{Identity, ManagedEndpoint, PUBLIC_CLOUD};
 use parapet_keyvault::{KeyVault, VaultError};
 use parking_lot::{Condvar, Mutex};
 use serde::Serialize;
 
 use super::memory::{Known, Memory};
+use crate::entra::identity;
 
 /// A load waits so much longer than an answer may take, since a token may have to come first.
 const GRACE: Duration = Duration::from_secs(12);
@@ -150,7 +150,8 @@ fn is_name(name: &str) -> bool {
 /// Asks for what is due, until the vault is another one or nobody wants anything of it any more.
 fn ask(shared: &Arc<Shared>, generation: u64) {
     let Some(settings) = shared.state.lock().settings.clone() else { return };
-    let made = identity(&settings.identity).and_then(|who| KeyVault::new(settings.url.clone(), who, settings.timeout));
+    let made =
+        identity(settings.identity.clone()).and_then(|who| KeyVault::new(settings.url.clone(), who, settings.timeout));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string());
     let asking = made.and_then(|vault| runtime.map(|runtime| (vault, runtime)));
     loop {
@@ -212,21 +213,4 @@ fn tell(state: &mut State) {
     metrics::counter!("parapet_secret_requests_total", "provider" => "keyvault", "outcome" => outcome).increment(1);
     let failing = if state.failing.is_some() { 1.0 } else { 0.0 };
     metrics::gauge!("parapet_secrets_failing_info", "provider" => "keyvault").set(failing);
-}
-
-fn identity(config: &EntraConfig) -> Result<Identity, String> {
-    Ok(match config {
-        EntraConfig::Secret { tenant, client_id, secret, authority } => Identity::ClientSecret {
-            tenant: tenant.clone(),
-            client: client_id.clone(),
-            secret: secret.clone(),
-            authority: authority.clone().unwrap_or_else(|| PUBLIC_CLOUD.to_owned()),
-        },
-        EntraConfig::Workload { tenant, client_id, token_file, authority } => {
-            Identity::workload(tenant.clone(), client_id.clone(), token_file.clone(), authority.clone())?
-        }
-        EntraConfig::Managed { client_id } => {
-            Identity::Managed { client: client_id.clone(), endpoint: ManagedEndpoint::of_environment() }
-        }
-    })
 }

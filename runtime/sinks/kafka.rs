@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use parapet_config::{
-    EntraConfig, KafkaCompression, KafkaLogin, KafkaMechanism, KafkaSinkConfig, UploadFormat, Uploader,
-};
+use parapet_config::{KafkaCompression, KafkaLogin, KafkaMechanism, KafkaSinkConfig, UploadFormat, Uploader};
 use parapet_contracts::SiteId;
-use parapet_entra::{EntraTokens, Identity, ManagedEndpoint, PUBLIC_CLOUD};
+use parapet_entra::EntraTokens;
 use parapet_sink_kafka::{Content, KafkaSettings, KafkaTls, Login};
+
+use crate::entra::identity;
 
 /// The settings of a sink; `name` is the client's id when the file has none.
 ///
@@ -55,24 +55,5 @@ fn login(login: &KafkaLogin) -> Result<Login, String> {
             Login::Password { mechanism, username, password }
         }
         KafkaLogin::Entra { entra, scope } => Login::Token(Arc::new(EntraTokens::new(identity(entra)?, scope)?)),
-    })
-}
-
-/// Who the site is at Entra ID.
-///
-/// # Errors
-/// When the environment does not say who a workload is.
-pub(crate) fn identity(config: EntraConfig) -> Result<Identity, String> {
-    Ok(match config {
-        EntraConfig::Secret { tenant, client_id, secret, authority } => {
-            let authority = authority.unwrap_or_else(|| PUBLIC_CLOUD.to_owned());
-            Identity::ClientSecret { tenant, client: client_id, secret, authority }
-        }
-        EntraConfig::Workload { tenant, client_id, token_file, authority } => {
-            Identity::workload(tenant, client_id, token_file, authority)?
-        }
-        EntraConfig::Managed { client_id } => {
-            Identity::Managed { client: client_id, endpoint: ManagedEndpoint::of_environment() }
-        }
     })
 }

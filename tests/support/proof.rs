@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -72,6 +73,19 @@ impl Oracle {
             );
         let listener = Listener::at(broker.port(), "parapet/yard/alerts");
         Self { folder, hook, ledger: Ledger::default(), torn: 0, damaged_logs: 0, broker, listener }
+    }
+
+    /// The same with a camera, `walk`, that a model looks at: what must go on whatever becomes of the alerts.
+    pub fn with_a_walk() -> Self {
+        let oracle = Self::new("");
+        let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("runtime/demo/assets");
+        oracle
+            .folder
+            .copy(&assets.join("scout.onnx"), "models/scout.onnx")
+            .copy(&assets.join("walkway.mp4"), "media/walkway.mp4")
+            .file("models/scout.yaml", "file: models/scout.onnx\nmin_score: 0.5\n")
+            .file("cameras/walk.yaml", "source: media/walkway.mp4\nrepeat: true\nfps: 5fps\nmodels: [scout]\n");
+        oracle
     }
 
     /// The command that runs the site.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Alert, AlertUpdate};
+use crate::{Alert, AlertUpdate, hex};
 
 /// A record's place in the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,11 +107,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), serde_json::Error> {
 }
 
 pub(crate) fn sha256(text: &str) -> String {
-    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut out, byte| {
-        // A text takes what is written.
-        write!(out, "{byte:02x}").ok();
-        out
-    })
+    hex(&Sha256::digest(text))
 }
 
 /// The hash of an alert, on which its first record follows.

@@ -17,6 +17,15 @@ pub enum ErrorKind {
     Fatal,
 }
 
+/// What lies at the bottom of an error. Libraries of HTTP say what people want to know there, and addresses above it.
+pub fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
 /// One line of the error journal. Repeats of the same failure are counted in one record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErrorRecord {

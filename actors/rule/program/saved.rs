@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use parapet_config::Rule;
-use parapet_contracts::{CameraId, Timestamp, ports::rule::RuleStats};
+use parapet_contracts::{CameraId, Timestamp, hex, ports::rule::RuleStats};
 use parapet_rule_sql::{Checkpoint, Engine, plan::Plan};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -35,8 +35,7 @@ struct Saved {
 
 /// Changes with the rule's file, and with what it names.
 fn fingerprint(rule: &Rule) -> String {
-    let digest = Sha256::digest(format!("{rule:?}"));
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(format!("{rule:?}"))[..16])
 }
 
 impl Program {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Read, path::Path};
 
 use parapet_contracts::{
-    ModelId,
+    ModelId, hex,
     ports::{inference::Device, probe::NamedModel},
 };
 use sha2::{Digest, Sha256};
@@ -285,7 +285,7 @@ fn sha256(path: &Path) -> std::io::Result<String> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(hex(&hash.finalize())),
             read => hash.update(&buffer[..read]),
         }
     }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use parapet_contracts::hex;
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 
@@ -66,7 +67,7 @@ pub fn new_key() -> Option<String> {
 
 /// The SHA-256 of a key, 64 hexadecimal digits: what the site's file has of it.
 pub fn hash_of(key: &str) -> String {
-    Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(key))
 }
 
 /// Whether a text is such a hash.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parapet_contracts::root_cause;
 use serde::Deserialize;
 use url::{Host, Url};
 
@@ -33,12 +34,12 @@ impl Discovery {
     async fn get(&self, url: &str) -> Result<String, String> {
         safe(url)?;
         let answer = self.client.get(url).timeout(TIMEOUT).send().await;
-        let mut answer = answer.map_err(|error| format!("{url}: {}", plain(&error)))?;
+        let mut answer = answer.map_err(|error| format!("{url}: {}", root_cause(&error)))?;
         if !answer.status().is_success() {
             return Err(format!("{url} answered {}", answer.status()));
         }
         let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| format!("{url}: {}", plain(&error)))? {
+        while let Some(part) = answer.chunk().await.map_err(|error| format!("{url}: {}", root_cause(&error)))? {
             body.extend_from_slice(&part);
             if body.len() > LARGEST_ANSWER {
                 return Err(format!("{url} answered more than {LARGEST_ANSWER} bytes"));
@@ -77,16 +78,6 @@ fn safe(url: &str) -> Result<(), String> {
         "http" if here => Ok(()),
         _ => Err(format!("{url}: keys are fetched by https alone, or from this machine")),
     }
-}
-
-fn plain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = cause.to_string();
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +13,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::wait::until;
+use crate::{serving::Serving, wait::until};
 
 /// What it does with one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,12 +58,11 @@ struct Inner {
     judge: Mutex<Option<Judge>>,
     pause: Mutex<Duration>,
     received: Mutex<Vec<Received>>,
-    over: AtomicBool,
 }
 
 /// The server, on a port of the loopback. It answers `204` unless it is told otherwise. It ends with this value.
 pub struct BadHttp {
-    address: SocketAddr,
+    serving: Serving,
     inner: Arc<Inner>,
 }
 
@@ -73,30 +72,20 @@ impl BadHttp {
     /// # Panics
     /// When there is no port.
     pub fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|e| panic!("no port: {e}"));
-        let address = listener.local_addr().unwrap_or_else(|e| panic!("no address: {e}"));
         let inner = Arc::new(Inner::default());
-        let serving = Arc::clone(&inner);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if serving.over.load(Ordering::Acquire) {
-                    return;
-                }
-                let inner = Arc::clone(&serving);
-                std::thread::spawn(move || serve(stream, &inner));
-            }
-        });
-        Self { address, inner }
+        let shared = Arc::clone(&inner);
+        let serving = Serving::start(move |stream, over| serve(stream, &shared, over));
+        Self { serving, inner }
     }
 
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.serving.address())
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.serving.address()
     }
 
     /// What it does with the next requests, in their order.
@@ -144,15 +133,7 @@ impl BadHttp {
     }
 }
 
-impl Drop for BadHttp {
-    fn drop(&mut self) {
-        self.inner.over.store(true, Ordering::Release);
-        // The listener learns of it with the next connection.
-        drop(TcpStream::connect(self.address));
-    }
-}
-
-fn serve(stream: TcpStream, inner: &Inner) {
+fn serve(stream: TcpStream, inner: &Inner, over: &AtomicBool) {
     let Ok(mut out) = stream.try_clone() else { return };
     let mut reader = BufReader::new(stream);
     // Several requests on one connection, until the client leaves.
@@ -184,7 +165,7 @@ fn serve(stream: TcpStream, inner: &Inner) {
                 return;
             }
             Manner::Silence => {
-                while !inner.over.load(Ordering::Acquire) {
+                while !over.load(Ordering::Acquire) {
                     std::thread::sleep(Duration::from_millis(20));
                 }
             }

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     io::{BufReader, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::TcpStream,
     path::PathBuf,
     sync::{
         Arc,
@@ -23,7 +23,10 @@ use ring::{
 };
 use serde_json::{Value, json};
 
-use crate::bad_http::{self, Received};
+use crate::{
+    bad_http::{self, Received},
+    serving::Serving,
+};
 
 /// The directory that it has.
 pub const TENANT: &str = "7f3a0000-0000-4000-8000-000000000001";
@@ -44,14 +47,13 @@ struct Inner {
     issued: AtomicU64,
     lives: AtomicU64,
     away: AtomicBool,
-    over: AtomicBool,
     wrong: Mutex<Vec<String>>,
     scopes: Mutex<Vec<String>>,
 }
 
 /// The server, on a port of the loopback. It ends with this value.
 pub struct EntraServer {
-    address: SocketAddr,
+    serving: Serving,
     inner: Arc<Inner>,
     folder: tempfile::TempDir,
 }
@@ -76,28 +78,17 @@ impl EntraServer {
             issued: AtomicU64::new(0),
             lives: AtomicU64::new(3600),
             away: AtomicBool::new(false),
-            over: AtomicBool::new(false),
             wrong: Mutex::default(),
             scopes: Mutex::default(),
         });
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|e| panic!("no port: {e}"));
-        let address = listener.local_addr().unwrap_or_else(|e| panic!("no address: {e}"));
-        let serving = Arc::clone(&inner);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if serving.over.load(Ordering::Acquire) {
-                    return;
-                }
-                let inner = Arc::clone(&serving);
-                std::thread::spawn(move || serve(stream, &inner));
-            }
-        });
-        Self { address, inner, folder }
+        let shared = Arc::clone(&inner);
+        let serving = Serving::start(move |stream, _| serve(stream, &shared));
+        Self { serving, inner, folder }
     }
 
     /// Where it is: the authority, and the origin of a machine's endpoints.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.serving.address())
     }
 
     /// Where the keys are that its tokens are signed with.
@@ -148,14 +139,6 @@ impl EntraServer {
     /// A token as it gives them, for a test that has no client.
     pub fn token(&self, audience: &str) -> String {
         self.inner.token(&self.issuer(), audience)
-    }
-}
-
-impl Drop for EntraServer {
-    fn drop(&mut self) {
-        self.inner.over.store(true, Ordering::Release);
-        // The listener learns of it with the next connection.
-        drop(TcpStream::connect(self.address));
     }
 }
 

@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufReader, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::TcpStream,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::{
     bad_http::{self, Received},
     entra::TENANT,
+    serving::Serving,
 };
 
 /// What its tokens are for.
@@ -37,12 +38,11 @@ struct Inner {
     shown: Mutex<BTreeSet<String>>,
     revoked: Mutex<BTreeSet<String>>,
     away: AtomicBool,
-    over: AtomicBool,
 }
 
 /// The vault, on a port of the loopback. It ends with this value.
 pub struct KeyVaultServer {
-    address: SocketAddr,
+    serving: Serving,
     inner: Arc<Inner>,
 }
 
@@ -52,25 +52,15 @@ impl KeyVaultServer {
     /// # Panics
     /// When there is no port.
     pub fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|e| panic!("no port: {e}"));
-        let address = listener.local_addr().unwrap_or_else(|e| panic!("no address: {e}"));
         let inner = Arc::<Inner>::default();
-        let serving = Arc::clone(&inner);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if serving.over.load(Ordering::Acquire) {
-                    return;
-                }
-                let inner = Arc::clone(&serving);
-                std::thread::spawn(move || serve(stream, &inner));
-            }
-        });
-        Self { address, inner }
+        let shared = Arc::clone(&inner);
+        let serving = Serving::start(move |stream, _| serve(stream, &shared));
+        Self { serving, inner }
     }
 
     /// Where it is.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.serving.address())
     }
 
     /// Puts a secret there, or a new version of it.
@@ -109,14 +99,6 @@ impl KeyVaultServer {
     /// What was wrong with the requests that were refused, but for a token that is missing, as the first one's is.
     pub fn wrong(&self) -> Vec<String> {
         self.inner.wrong.lock().clone()
-    }
-}
-
-impl Drop for KeyVaultServer {
-    fn drop(&mut self) {
-        self.inner.over.store(true, Ordering::Release);
-        // The listener learns of it with the next connection.
-        drop(TcpStream::connect(self.address));
     }
 }
 

@@ -26,6 +26,7 @@ pub mod netns;
 pub mod onnx;
 pub mod pace;
 mod recordings;
+mod serving;
 pub mod site;
 pub mod smtp;
 pub mod store;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use parapet_contracts::{ErrorKind, Secret};
+use parapet_contracts::{ErrorKind, Secret, root_cause};
 use reqwest::{Client, RequestBuilder, header::CONTENT_TYPE};
 use url::form_urlencoded;
 
@@ -66,11 +66,7 @@ pub(crate) async fn exchange(request: RequestBuilder, shown: &str) -> Result<(u1
 
 /// Nobody has answered. The address is left out: it is no news, and one day somebody writes a secret into it.
 pub(crate) fn away(error: &reqwest::Error, shown: &str) -> EntraError {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    let why = if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
+    let why = if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(error) };
     EntraError::new(ErrorKind::Retry, "disconnected", format!("{shown} gives no token: {why}"))
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::civil::Date;
 use parapet_contracts::{
-    CameraId, ErrorKind, EvidenceRef, Picture, Timestamp,
+    CameraId, ErrorKind, EvidenceRef, Picture, Timestamp, hex,
     ports::{
         clip::Clip,
         evidence::{EvidenceError, EvidenceFile, EvidencePort, EvidenceReader, Room},
@@ -241,5 +241,5 @@ impl EvidencePort for EvidenceFolder {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }

@@ -10,6 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use parapet_contracts::hex;
 use sha2::{Digest, Sha256};
 
 /// Files that are remembered; the one that was not asked for longest goes first.
@@ -84,7 +85,7 @@ fn hash(file: &mut File) -> io::Result<String> {
             read => hasher.update(&chunk[..read]),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use std::{
     time::SystemTime,
 };
 
-use parapet_contracts::ports::inference::ModelSignature;
+use parapet_contracts::{hex, ports::inference::ModelSignature};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -96,7 +96,7 @@ impl Fingerprint {
             buffer.copy_within(from..from + tail, 0);
             kept = tail;
         }
-        Ok(Self { key: hex(hash), external })
+        Ok(Self { key: hex(&hash.finalize()), external })
     }
 }
 
@@ -221,10 +221,6 @@ fn checksum(path: &Path) -> io::Result<u32> {
             read => sum.update(&buffer[..read]),
         }
     }
-}
-
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whoever makes an entry makes others wait that want the same one: one lock a key.

@@ -10,7 +10,7 @@ mod challenge;
 
 use std::time::{Duration, SystemTime};
 
-use parapet_contracts::{ErrorKind, Secret};
+use parapet_contracts::{ErrorKind, Secret, root_cause};
 use parapet_entra::{EntraTokens, Identity};
 use reqwest::{
     Client, Response, StatusCode,
@@ -186,11 +186,7 @@ impl KeyVault {
     }
 
     fn away(&self, error: &reqwest::Error) -> VaultError {
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(next) = cause.source() {
-            cause = next;
-        }
-        let why = if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
+        let why = if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(error) };
         VaultError::new(ErrorKind::Retry, "disconnected", format!("{}: {why}", self.shown()))
     }
 

@@ -21,6 +21,7 @@ use parapet_contracts::{
         sink::{SinkError, SinkPort},
         store::OutboxItem,
     },
+    root_cause,
 };
 
 pub use settings::{ObjectStoreSettings, Place};
@@ -107,13 +108,9 @@ impl ObjectStoreSink {
 
     /// What an error of the service means, in words.
     fn failure(&self, error: &Error) -> SinkError {
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(next) = cause.source() {
-            cause = next;
-        }
         let text: String = format!("{}: {error}", self.shown).split_whitespace().collect::<Vec<_>>().join(" ");
         let mut text: String = text.chars().take(LONGEST).collect();
-        let cause = cause.to_string();
+        let cause = root_cause(error);
         if !text.contains(&cause) {
             text.push_str(&format!(": {cause:.80}"));
         }

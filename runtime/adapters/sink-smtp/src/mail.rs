@@ -10,7 +10,7 @@ use lettre::{
         header::{ContentType, HeaderName, HeaderValue},
     },
 };
-use parapet_contracts::Severity;
+use parapet_contracts::{Severity, hex};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -106,11 +106,7 @@ fn message_id(told: &[Told], domain: &str) -> String {
         several => {
             let mut hash = Sha256::new();
             several.iter().for_each(|one| hash.update(one.id.as_bytes()));
-            let digits: String = hash.finalize().iter().take(16).fold(String::new(), |mut out, byte| {
-                write!(out, "{byte:02x}").ok();
-                out
-            });
-            format!("<digest-{digits}@{domain}>")
+            format!("<digest-{}@{domain}>", hex(&hash.finalize()[..16]))
         }
     }
 }

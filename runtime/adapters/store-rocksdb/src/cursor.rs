@@ -2,7 +2,9 @@
 
 use parapet_contracts::{ErrorKind, ports::store::StoreError};
 
-use crate::{keys::TAIL, values::hex};
+use parapet_contracts::hex;
+
+use crate::keys::TAIL;
 
 /// The version of the form below.
 const VERSION: u8 = 1;

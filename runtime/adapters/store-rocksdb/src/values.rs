@@ -2,7 +2,7 @@
 //! JSON rather than a compact form: it is read with any tool when a store must be mended, fields can be added without a
 //! new version, and LZ4 and Zstandard take most of its size back.
 
-use parapet_contracts::ports::store::StoreError;
+use parapet_contracts::{hex, ports::store::StoreError};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::db::{Db, Family};
@@ -64,9 +64,4 @@ fn body<'a>(db: &Db, family: Family, key: &[u8], value: &'a [u8]) -> Result<&'a 
         Some((version, _)) if *version > VERSION => Err(db.newer(&format!("a value of version {version}"))),
         _ => Err(db.damaged(&format!("the value of {family:?} {} has no version", hex(key)))),
     }
-}
-
-/// Bytes as hex digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
